@@ -1,0 +1,216 @@
+#include "base/file.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+scl_status scl_file_map_open(const char *path, scl_file_map *map, scl_error *err)
+{
+    *map = (scl_file_map){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return scl_fail(err, SCL_BAD_DATA, "%s: cannot be opened: %s", path, strerror(errno));
+    struct stat info;
+    scl_status status = SCL_OK;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        status = scl_fail(err, SCL_BAD_DATA, "%s: expected a file, found %s", path,
+                          S_ISDIR(info.st_mode) ? "a folder" : "something else");
+    } else if (info.st_size > 0) {
+        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            status = scl_fail(err, SCL_BAD_DATA, "%s: cannot be read: %s", path, strerror(errno));
+        else
+            *map = (scl_file_map){.data = data, .size = (size_t)info.st_size};
+    }
+    close(fd);
+    return status;
+}
+
+void scl_file_unmap(scl_file_map *map)
+{
+    if (map->data != NULL)
+        munmap((void *)(uintptr_t)map->data, map->size);
+    *map = (scl_file_map){0};
+}
+
+static void writer_release(scl_file_writer *writer)
+{
+    scl_free(writer->path);
+    scl_free(writer->temporary);
+    *writer = (scl_file_writer){0};
+}
+
+scl_status scl_file_writer_open(scl_file_writer *writer, const char *path, scl_error *err)
+{
+    scl_str name = {0};
+    scl_str_add(&name, "%s.tmp-%ld", path, (long)getpid());
+    *writer = (scl_file_writer){.path = scl_strdup(path), .temporary = name.text};
+    if (writer->path == NULL || name.failed) {
+        writer_release(writer);
+        return scl_out_of_memory(err, strlen(path), "a file name");
+    }
+    writer->stream = fopen(writer->temporary, "wbe");
+    if (writer->stream != NULL)
+        return SCL_OK;
+    scl_fail(err, SCL_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    writer_release(writer);
+    return SCL_FAILED;
+}
+
+static bool sync_folder_of(const char *path)
+{
+    char *folder = scl_strdup(path);
+    if (folder == NULL)
+        return false;
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    int fd = open(slash == NULL ? "." : slash == folder ? "/" : folder, O_RDONLY | O_DIRECTORY);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    scl_free(folder);
+    return synced;
+}
+
+scl_status scl_file_writer_commit(scl_file_writer *writer, scl_error *err)
+{
+    bool written = !ferror(writer->stream) && fflush(writer->stream) == 0 &&
+                   fsync(fileno(writer->stream)) == 0;
+    int reason = errno;
+    written = fclose(writer->stream) == 0 && written;
+    writer->stream = NULL;
+    if (written && rename(writer->temporary, writer->path) != 0) {
+        written = false;
+        reason = errno;
+    }
+    if (!written) {
+        scl_fail(err, SCL_FAILED, "%s: could not be saved: %s; the previous file, if any, is intact",
+                 writer->path, strerror(reason));
+        unlink(writer->temporary);
+    } else {
+        sync_folder_of(writer->path);
+    }
+    writer_release(writer);
+    return written ? SCL_OK : SCL_FAILED;
+}
+
+void scl_file_writer_abort(scl_file_writer *writer)
+{
+    if (writer->stream != NULL)
+        fclose(writer->stream);
+    if (writer->temporary != NULL)
+        unlink(writer->temporary);
+    writer_release(writer);
+}
+
+scl_status scl_file_write(const char *path, const void *data, size_t size, scl_error *err)
+{
+    scl_file_writer writer;
+    SCL_TRY(scl_file_writer_open(&writer, path, err));
+    if (size > 0)
+        (void)!fwrite(data, 1, size, writer.stream); /* commit reports a failed write */
+    return scl_file_writer_commit(&writer, err);
+}
+
+bool scl_path_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool scl_path_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+scl_status scl_make_folders(const char *path, scl_error *err)
+{
+    char *work = scl_strdup(path);
+    if (work == NULL)
+        return scl_out_of_memory(err, strlen(path), "a folder name");
+    scl_status status = SCL_OK;
+    for (char *p = work + 1; status == SCL_OK; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char keep = *p;
+        *p = '\0';
+        if (mkdir(work, 0777) != 0 && !scl_path_is_folder(work))
+            status = scl_fail(err, SCL_FAILED, "%s: folder cannot be made: %s", work,
+                              strerror(errno));
+        *p = keep;
+        if (keep == '\0')
+            break;
+    }
+    scl_free(work);
+    return status;
+}
+
+char *scl_path_join(const char *folder, const char *name)
+{
+    if (name[0] == '/' || folder[0] == '\0')
+        return scl_strdup(name);
+    scl_str path = {0};
+    scl_str_add(&path, "%s%s%s", folder, scl_ends_with(folder, "/") ? "" : "/", name);
+    return path.text;
+}
+
+const char *scl_path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+const char *scl_path_extension(const char *path)
+{
+    const char *base = scl_path_base(path);
+    const char *dot = strrchr(base, '.');
+    return dot != NULL && dot != base ? dot : base + strlen(base);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+scl_status scl_folder_list(const char *path, scl_folder *folder, scl_error *err)
+{
+    *folder = (scl_folder){0};
+    DIR *stream = opendir(path);
+    if (stream == NULL)
+        return scl_fail(err, SCL_BAD_DATA, "%s: folder cannot be read: %s", path, strerror(errno));
+    size_t capacity = 0;
+    bool complete = true;
+    for (struct dirent *entry; complete && (entry = readdir(stream)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        complete = SCL_GROW(folder->names, folder->count, capacity) &&
+                   (folder->names[folder->count] = scl_strdup(entry->d_name)) != NULL;
+        folder->count += complete;
+    }
+    closedir(stream);
+    if (!complete) {
+        scl_folder_free(folder);
+        return scl_out_of_memory(err, capacity, "a folder listing");
+    }
+    if (folder->count > 1)
+        qsort(folder->names, folder->count, sizeof *folder->names, by_name);
+    return SCL_OK;
+}
+
+void scl_folder_free(scl_folder *folder)
+{
+    for (size_t i = 0; i < folder->count; i++)
+        scl_free(folder->names[i]);
+    scl_free(folder->names);
+    *folder = (scl_folder){0};
+}

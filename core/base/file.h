@@ -1,0 +1,55 @@
+/* file.h — files and folders: whole reads, and writes that leave the old file or the new one. */
+#ifndef SCL_BASE_FILE_H
+#define SCL_BASE_FILE_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* A whole file in memory (memory-mapped, read-only). Release with scl_file_unmap. */
+typedef struct scl_file_map {
+    const uint8_t *data;
+    size_t size;
+} scl_file_map;
+
+/* SCL_BAD_DATA with the path and the reason when it can't be read. An empty file maps to size 0. */
+scl_status scl_file_map_open(const char *path, scl_file_map *map, scl_error *err);
+void scl_file_unmap(scl_file_map *map);
+
+/* An output file under a temporary name beside `path`. Write through `stream`; commit flushes,
+ * fsyncs and renames it over `path`; abort (or a failed commit) removes it. SCL_FAILED on error. */
+typedef struct scl_file_writer {
+    FILE *stream;
+    char *path;
+    char *temporary;
+} scl_file_writer;
+
+scl_status scl_file_writer_open(scl_file_writer *writer, const char *path, scl_error *err);
+scl_status scl_file_writer_commit(scl_file_writer *writer, scl_error *err);
+void scl_file_writer_abort(scl_file_writer *writer);
+
+/* Atomic write of a whole buffer. */
+scl_status scl_file_write(const char *path, const void *data, size_t size, scl_error *err);
+
+bool scl_path_exists(const char *path);
+bool scl_path_is_folder(const char *path);
+/* Like mkdir -p. */
+scl_status scl_make_folders(const char *path, scl_error *err);
+/* "folder/name", or `name` itself when it is absolute or folder is empty. Free with scl_free. */
+char *scl_path_join(const char *folder, const char *name);
+/* The last component, and its extension with the dot ("" when none). Borrowed from `path`. */
+const char *scl_path_base(const char *path);
+const char *scl_path_extension(const char *path);
+
+/* Names in a folder (no '.' or '..'), sorted bytewise. Free with scl_folder_free. */
+typedef struct scl_folder {
+    char **names;
+    size_t count;
+} scl_folder;
+
+scl_status scl_folder_list(const char *path, scl_folder *folder, scl_error *err);
+void scl_folder_free(scl_folder *folder);
+
+#endif

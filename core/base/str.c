@@ -1,0 +1,146 @@
+#include "base/str.h"
+
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_LENGTH 63
+
+static bool reserve(scl_str *str, size_t extra)
+{
+    size_t needed = str->length + extra + 1;
+    if (needed <= str->capacity)
+        return true;
+    size_t capacity = str->capacity > 0 ? str->capacity : 64;
+    while (capacity < needed)
+        capacity *= 2;
+    char *bigger = scl_realloc(str->text, capacity, 1);
+    if (bigger == NULL) {
+        str->failed = true;
+        return false;
+    }
+    str->text = bigger;
+    str->capacity = capacity;
+    return true;
+}
+
+void scl_str_add_bytes(scl_str *str, const char *bytes, size_t count)
+{
+    if (!reserve(str, count))
+        return;
+    memcpy(str->text + str->length, bytes, count);
+    str->length += count;
+    str->text[str->length] = '\0';
+}
+
+void scl_str_addv(scl_str *str, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    if (length >= 0 && reserve(str, (size_t)length)) {
+        vsnprintf(str->text + str->length, (size_t)length + 1, format, again);
+        str->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+void scl_str_add(scl_str *str, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    scl_str_addv(str, format, args);
+    va_end(args);
+}
+
+void scl_str_free(scl_str *str)
+{
+    scl_free(str->text);
+    *str = (scl_str){0};
+}
+
+const char *scl_str_text(const scl_str *str)
+{
+    return str->text != NULL ? str->text : "";
+}
+
+bool scl_glob_match(const char *pattern, const char *name)
+{
+    const char *star = NULL, *resume = NULL;
+    while (*name != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            resume = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            name = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static int lower(char c)
+{
+    return tolower((unsigned char)c);
+}
+
+static int min3(int a, int b, int c)
+{
+    int m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+int scl_edit_distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b);
+    if (la > NAME_MAX_LENGTH || lb > NAME_MAX_LENGTH)
+        return 1000;
+    int row[NAME_MAX_LENGTH + 1];
+    for (size_t j = 0; j <= lb; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= la; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= lb; j++) {
+            int substitute = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
+            diagonal = row[j];
+            row[j] = min3(substitute, row[j] + 1, row[j - 1] + 1);
+        }
+    }
+    return row[lb];
+}
+
+const char *scl_nearest_name(const char *name, const char *const *candidates, size_t count)
+{
+    const char *best = NULL;
+    int best_distance = 1000;
+    int limit = 1 + (int)strlen(name) / 3;
+    for (size_t i = 0; i < count; i++) {
+        int distance = scl_edit_distance(name, candidates[i]);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = candidates[i];
+        }
+    }
+    return best_distance <= limit ? best : NULL;
+}
+
+bool scl_starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool scl_ends_with(const char *text, const char *suffix)
+{
+    size_t lt = strlen(text), ls = strlen(suffix);
+    return lt >= ls && strcmp(text + lt - ls, suffix) == 0;
+}

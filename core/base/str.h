@@ -1,0 +1,37 @@
+/* str.h — growing text, name matching, and "did you mean". */
+#ifndef SCL_BASE_STR_H
+#define SCL_BASE_STR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Growing, always NUL-terminated text. Zero-initialise; free with scl_str_free.
+ * A failed allocation sets `failed` and keeps the text so far. */
+typedef struct scl_str {
+    char *text;
+    size_t length;
+    size_t capacity;
+    bool failed;
+} scl_str;
+
+void scl_str_add(scl_str *str, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void scl_str_addv(scl_str *str, const char *format, va_list args);
+void scl_str_add_bytes(scl_str *str, const char *bytes, size_t count);
+void scl_str_free(scl_str *str);
+/* The text, or "" when nothing was added. Borrowed. */
+const char *scl_str_text(const scl_str *str);
+
+/* Shell-like match of a whole name: '*' any run of characters, '?' any one. */
+bool scl_glob_match(const char *pattern, const char *name);
+
+/* Case-insensitive Levenshtein distance; lengths above 63 count as unrelated (a large number). */
+int scl_edit_distance(const char *a, const char *b);
+
+/* The candidate nearest to `name`, or NULL when none is near enough to be a misspelling. */
+const char *scl_nearest_name(const char *name, const char *const *candidates, size_t count);
+
+bool scl_starts_with(const char *text, const char *prefix);
+bool scl_ends_with(const char *text, const char *suffix);
+
+#endif

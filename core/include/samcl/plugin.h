@@ -1,0 +1,253 @@
+/* plugin.h — the plugin ABI of samcl: losses and adapters as shared objects.
+ *
+ * A plugin is one .so that exports ONE function, `scl_plugin_entry_v1`, returning a static const
+ * descriptor. It includes this header only and links nothing: everything it needs arrives in the
+ * builder's function table. A plugin describes mathematics, once, while the graph is built; it
+ * never runs during a step, never allocates and never writes a derivative: samcl differentiates,
+ * plans and runs what was described, on any backend.
+ *
+ * Rules
+ *  - Tensors are handles that the host owns; they stay valid while the graph is being built.
+ *  - A builder function that fails returns NULL and records why; every builder function given NULL
+ *    returns NULL, so a plugin need not check each call: return the last value, the host reports.
+ *  - All functions are called from one thread. They MUST NOT keep pointers after returning, except
+ *    to their own static data, and MUST be pure: same parameters, same description.
+ *  - Structs begin with their size and grow only at the end. A plugin built for an older minor
+ *    version of the same major version keeps working. */
+#ifndef SAMCL_PLUGIN_H
+#define SAMCL_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SCL_PLUGIN_ABI_MAJOR 1
+#define SCL_PLUGIN_ABI_MINOR 0
+
+/* ------------------------------------------------------------------ parameters */
+
+/* The C type a parameter is stored as, at its offset in the plugin's parameter struct. */
+typedef enum scl_param_type {
+    SCL_PARAM_BOOL = 1,    /* int32_t, 0 or 1 */
+    SCL_PARAM_INT = 2,     /* int64_t */
+    SCL_PARAM_FLOAT = 3,   /* double */
+    SCL_PARAM_STRING = 4,  /* const char *, owned by the host, NULL when the default is null */
+    SCL_PARAM_CHOICE = 5,  /* int32_t, index into choices */
+    SCL_PARAM_STRINGS = 6, /* scl_param_strings, owned by the host */
+    SCL_PARAM_INTS = 7,    /* scl_param_ints, owned by the host */
+    SCL_PARAM_FLOATS = 8,  /* scl_param_floats, owned by the host */
+    SCL_PARAM_BYTES = 9    /* int64_t; written as 8GiB, 512MiB, 100000 */
+} scl_param_type;
+
+typedef struct scl_param_strings {
+    const char *const *items;
+    uint64_t count;
+} scl_param_strings;
+
+typedef struct scl_param_ints {
+    const int64_t *items;
+    uint64_t count;
+} scl_param_ints;
+
+typedef struct scl_param_floats {
+    const double *items;
+    uint64_t count;
+} scl_param_floats;
+
+/* One row of a parameter table. The same rows validate the run file and make the manual. */
+typedef struct scl_param {
+    const char *key;
+    uint32_t type;              /* scl_param_type */
+    uint32_t offset;            /* offsetof in the parameter struct */
+    const char *default_value;  /* as YAML text; NULL: the key is required; "null": not given */
+    double min, max;            /* inclusive range of numbers and of list items; both 0: any */
+    const char *const *choices; /* NULL-terminated, for SCL_PARAM_CHOICE */
+    const char *help;           /* one line, with the unit and the source of a formula */
+} scl_param;
+
+/* ------------------------------------------------------------------ building a graph */
+
+typedef struct scl_tensor scl_tensor;   /* a value in the graph: shape and dtype, opaque here */
+typedef struct scl_builder scl_builder; /* the host's function table, defined below */
+
+#define SCL_MAX_DIMS 5
+
+typedef enum scl_init_kind {
+    SCL_INIT_ZEROS = 0,
+    SCL_INIT_ONES = 1,
+    SCL_INIT_UNIFORM = 2, /* U(-scale, scale) */
+    SCL_INIT_NORMAL = 3   /* N(0, scale^2) */
+} scl_init_kind;
+
+typedef struct scl_init {
+    uint32_t kind; /* scl_init_kind */
+    float scale;
+} scl_init;
+
+/* Every function returns a new tensor of dtype float32 unless said otherwise, or NULL on error.
+ * Shapes are row-major, up to SCL_MAX_DIMS dimensions. Binary functions broadcast as NumPy does. */
+struct scl_builder {
+    uint32_t struct_size;
+    uint32_t reserved;
+    void *host; /* private to the host */
+
+    /* Inspection. dims of a NULL tensor: 0. */
+    int32_t (*ndim)(scl_builder *b, const scl_tensor *x);
+    int64_t (*dim)(scl_builder *b, const scl_tensor *x, int32_t axis); /* axis < 0: from the end */
+    /* Records an error in the plugin's own words and returns NULL. */
+    scl_tensor *(*fail)(scl_builder *b, const char *message);
+
+    /* Leaves. param: trained, created once per name (a second call with the same name returns the
+     * same tensor); the name is relative to the site or loss, the host stores and saves it. */
+    scl_tensor *(*constant)(scl_builder *b, const float *values, int32_t ndim, const int64_t *dims);
+    scl_tensor *(*scalar)(scl_builder *b, float value); /* shape [1] */
+    scl_tensor *(*param)(scl_builder *b, const char *name, int32_t ndim, const int64_t *dims,
+                         scl_init init);
+
+    /* Elementwise, two inputs. */
+    scl_tensor *(*add)(scl_builder *b, scl_tensor *x, scl_tensor *y);
+    scl_tensor *(*sub)(scl_builder *b, scl_tensor *x, scl_tensor *y);
+    scl_tensor *(*mul)(scl_builder *b, scl_tensor *x, scl_tensor *y);
+    scl_tensor *(*div)(scl_builder *b, scl_tensor *x, scl_tensor *y);
+    scl_tensor *(*maximum)(scl_builder *b, scl_tensor *x, scl_tensor *y);
+    scl_tensor *(*minimum)(scl_builder *b, scl_tensor *x, scl_tensor *y);
+
+    /* Elementwise, one input. */
+    scl_tensor *(*affine)(scl_builder *b, scl_tensor *x, float scale, float shift);
+    scl_tensor *(*pow)(scl_builder *b, scl_tensor *x, float exponent); /* x >= 0 */
+    scl_tensor *(*clamp)(scl_builder *b, scl_tensor *x, float low, float high);
+    scl_tensor *(*exp)(scl_builder *b, scl_tensor *x);
+    scl_tensor *(*log)(scl_builder *b, scl_tensor *x);
+    scl_tensor *(*sqrt)(scl_builder *b, scl_tensor *x);
+    scl_tensor *(*abs)(scl_builder *b, scl_tensor *x);
+    scl_tensor *(*step)(scl_builder *b, scl_tensor *x); /* 1 where x > 0, else 0; derivative 0 */
+    scl_tensor *(*sigmoid)(scl_builder *b, scl_tensor *x);
+    scl_tensor *(*tanh)(scl_builder *b, scl_tensor *x);
+    scl_tensor *(*softplus)(scl_builder *b, scl_tensor *x); /* log(1 + exp(x)), no overflow */
+    scl_tensor *(*relu)(scl_builder *b, scl_tensor *x);
+    scl_tensor *(*gelu)(scl_builder *b, scl_tensor *x); /* exact, erf form */
+
+    /* Reductions over `count` neighbouring axes from `axis` on, which keep their place with
+     * size 1. weighted_mean: sum(x * w) / sum(w), with w broadcast to x; 0 where sum(w) is 0. */
+    scl_tensor *(*sum)(scl_builder *b, scl_tensor *x, int32_t axis, int32_t count);
+    scl_tensor *(*mean)(scl_builder *b, scl_tensor *x, int32_t axis, int32_t count);
+    scl_tensor *(*weighted_mean)(scl_builder *b, scl_tensor *x, scl_tensor *w, int32_t axis,
+                                 int32_t count);
+
+    /* Shape. */
+    scl_tensor *(*reshape)(scl_builder *b, scl_tensor *x, int32_t ndim, const int64_t *dims);
+    scl_tensor *(*slice)(scl_builder *b, scl_tensor *x, int32_t axis, int64_t start, int64_t count);
+    scl_tensor *(*concat)(scl_builder *b, scl_tensor *const *xs, int32_t count, int32_t axis);
+
+    /* Classes. one_hot: int32 [...] to float32 with `classes` inserted at `axis`; an id outside
+     * 0..classes-1 gives zeros. */
+    scl_tensor *(*softmax)(scl_builder *b, scl_tensor *x, int32_t axis);
+    scl_tensor *(*log_softmax)(scl_builder *b, scl_tensor *x, int32_t axis);
+    scl_tensor *(*one_hot)(scl_builder *b, scl_tensor *ids, int64_t classes, int32_t axis);
+
+    /* y = scale * x W^T. x [..., in], w [out, in] -> [..., out]. */
+    scl_tensor *(*linear)(scl_builder *b, scl_tensor *x, scl_tensor *w, float scale);
+
+    /* The same values, with no derivative flowing through. */
+    scl_tensor *(*stop_gradient)(scl_builder *b, scl_tensor *x);
+};
+
+/* ------------------------------------------------------------------ losses */
+
+typedef enum scl_task {
+    SCL_TASK_BINARY = 0,
+    SCL_TASK_MULTICLASS = 1,
+    SCL_TASK_INSTANCES = 2
+} scl_task;
+
+/* What a loss is computed from. B masks (or images, for multiclass) of H x W pixels. */
+typedef struct scl_loss_inputs {
+    uint32_t struct_size;
+    uint32_t task;      /* scl_task */
+    int64_t classes;    /* channels of logits: 1, or the number of classes */
+    scl_tensor *logits; /* float32 [B, 1, H, W]; multiclass [B, classes, H, W] */
+    scl_tensor *target; /* float32 [B, 1, H, W] of 0 and 1; multiclass: int32 class ids [B, H, W],
+                           -1 where the pixel does not count */
+    scl_tensor *weight; /* float32 [B, 1, H, W]: 1 where a pixel counts, 0 in padding and ignored */
+    scl_tensor *iou_prediction; /* float32 [B, 1], the decoder's own estimate; NULL: multiclass */
+} scl_loss_inputs;
+
+typedef struct scl_loss_interface {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* One value per mask: float32 [B] (or any shape of B elements). The host weights and averages
+     * it over the masks of the batch. */
+    scl_tensor *(*build)(scl_builder *b, const void *params, const scl_loss_inputs *inputs);
+} scl_loss_interface;
+
+/* ------------------------------------------------------------------ adapters */
+
+/* A named linear layer that an adapter may wrap, e.g. "image_encoder.blocks.7.attn.qkv". */
+typedef struct scl_site {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *name;
+    int64_t in_features, out_features;
+} scl_site;
+
+typedef struct scl_adapter_interface {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* Nonzero: this parameter of the base model is trained too. NULL: none is. */
+    int32_t (*trains)(const void *params, const char *parameter_name);
+    /* Nonzero: attach is called for this site. NULL: no site is wrapped. */
+    int32_t (*wraps)(const void *params, const scl_site *site);
+    /* The layer's new output, from its input x [..., in] and its present output y [..., out].
+     * May be called more than once for a site (with other rows of x); it must map row to row. */
+    scl_tensor *(*attach)(scl_builder *b, const void *params, const scl_site *site, scl_tensor *x,
+                          scl_tensor *y);
+} scl_adapter_interface;
+
+/* ------------------------------------------------------------------ the descriptor */
+
+typedef enum scl_plugin_kind { SCL_PLUGIN_LOSS = 1, SCL_PLUGIN_ADAPTER = 2 } scl_plugin_kind;
+
+/* Sizes both sides must agree on; the host compares and names the field that differs. */
+typedef struct scl_plugin_fingerprint {
+    uint32_t pointer_size;
+    uint32_t param_size;
+    uint32_t builder_size;
+} scl_plugin_fingerprint;
+
+typedef struct scl_plugin {
+    uint32_t struct_size;
+    uint16_t abi_major, abi_minor;
+    scl_plugin_fingerprint fingerprint;
+    uint32_t kind;       /* scl_plugin_kind */
+    const char *id;      /* the name `use:` takes; lower_case_with_underscores */
+    const char *version; /* the plugin's own version */
+    const char *summary; /* one line */
+    const char *licence; /* SPDX identifier */
+    uint64_t params_size;
+    const scl_param *params;
+    uint64_t param_count;
+    const void *interface; /* scl_loss_interface or scl_adapter_interface */
+} scl_plugin;
+
+/* The head every descriptor begins with. */
+#define SCL_PLUGIN_HEAD                                                                            \
+    .struct_size = sizeof(scl_plugin), .abi_major = SCL_PLUGIN_ABI_MAJOR,                          \
+    .abi_minor = SCL_PLUGIN_ABI_MINOR,                                                             \
+    .fingerprint = {sizeof(void *), sizeof(scl_param), sizeof(scl_builder)}
+
+#define SCL_PLUGIN_EXPORT __attribute__((visibility("default")))
+
+/* The one exported symbol. Returns static data; must be fast and may be called more than once. */
+typedef const scl_plugin *(*scl_plugin_entry)(void);
+SCL_PLUGIN_EXPORT const scl_plugin *scl_plugin_entry_v1(void);
+
+#define SCL_PLUGIN_ENTRY_NAME "scl_plugin_entry_v1"
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
