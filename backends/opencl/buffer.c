@@ -1,0 +1,84 @@
+/* buffer.c — device memory. */
+#include "opencl/buffer.h"
+
+size_t cl_element_size(scl_dtype dtype)
+{
+    (void)dtype; /* float and int32 alike */
+    return sizeof(cl_float);
+}
+
+scl_status cl_buffer_create(scl_device *base, size_t bytes, scl_buffer **out, scl_error *err)
+{
+    cl_device *device = cl_device_of(base);
+    scl_buffer *buffer = scl_calloc(1, sizeof *buffer);
+    if (buffer == NULL)
+        return scl_out_of_memory(err, sizeof *buffer, "a buffer");
+    cl_int code = CL_SUCCESS;
+    buffer->bytes = bytes;
+    buffer->mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (code != CL_SUCCESS) {
+        scl_free(buffer);
+        cl_fail(err, code, "clCreateBuffer");
+        return scl_error_prefix(err, "%zu bytes on %s, beside %zu in use", bytes, base->info.name,
+                                base->bytes_in_use);
+    }
+    scl_device_count_bytes(base, (ptrdiff_t)bytes);
+    *out = buffer;
+    return SCL_OK;
+}
+
+scl_status cl_buffer_view(scl_device *base, scl_buffer *parent, size_t offset, size_t bytes,
+                          scl_buffer **out, scl_error *err)
+{
+    (void)base;
+    scl_buffer *buffer = scl_calloc(1, sizeof *buffer);
+    if (buffer == NULL)
+        return scl_out_of_memory(err, sizeof *buffer, "a view");
+    cl_buffer_region region = {.origin = offset, .size = bytes};
+    cl_int code = CL_SUCCESS;
+    *buffer = (scl_buffer){.bytes = bytes, .is_view = true};
+    buffer->mem = clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
+                                    &region, &code);
+    if (code != CL_SUCCESS) {
+        scl_free(buffer);
+        return cl_fail(err, code, "clCreateSubBuffer");
+    }
+    *out = buffer;
+    return SCL_OK;
+}
+
+void cl_buffer_release(scl_device *base, scl_buffer *buffer)
+{
+    if (buffer == NULL)
+        return;
+    if (!buffer->is_view)
+        scl_device_count_bytes(base, -(ptrdiff_t)buffer->bytes);
+    clReleaseMemObject(buffer->mem);
+    scl_free(buffer);
+}
+
+scl_status cl_buffer_write(scl_device *base, scl_buffer *buffer, scl_dtype dtype, size_t offset,
+                           const void *values, size_t count, scl_error *err)
+{
+    size_t element = cl_element_size(dtype);
+    SCL_CL(err, clEnqueueWriteBuffer(cl_device_of(base)->queue, buffer->mem, CL_TRUE,
+                                     offset * element, count * element, values, 0, NULL, NULL));
+    return SCL_OK;
+}
+
+scl_status cl_buffer_read(scl_device *base, scl_buffer *buffer, scl_dtype dtype, size_t offset,
+                          void *values, size_t count, scl_error *err)
+{
+    size_t element = cl_element_size(dtype);
+    SCL_CL(err, clEnqueueReadBuffer(cl_device_of(base)->queue, buffer->mem, CL_TRUE,
+                                    offset * element, count * element, values, 0, NULL, NULL));
+    return SCL_OK;
+}
+
+scl_status cl_buffer_zero(scl_device *base, scl_buffer *buffer, size_t bytes, scl_error *err)
+{
+    const cl_uint zero = 0;
+    SCL_CL(err, clEnqueueFillBuffer(cl_device_of(base)->queue, buffer->mem, &zero, sizeof zero, 0,
+                                    bytes, 0, NULL, NULL));
+    return SCL_OK;
+}

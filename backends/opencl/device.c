@@ -1,0 +1,275 @@
+/* device.c — OpenCL devices: what they report, how they are driven, and the backend table. */
+#include "opencl/device.h"
+
+#include "opencl/buffer.h"
+#include "opencl/launch.h"
+
+#include "base/log.h"
+
+#include <clblast_c.h>
+#include <stdio.h>
+#include <string.h>
+
+static void device_text(cl_device_id id, cl_device_info what, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS)
+        snprintf(text, size, "?");
+}
+
+static size_t device_number(cl_device_id id, cl_device_info what, size_t width)
+{
+    cl_ulong value = 0; /* little-endian hosts: narrower answers fill the low bytes */
+    return clGetDeviceInfo(id, what, width, &value, NULL) == CL_SUCCESS ? (size_t)value : 0;
+}
+
+static void describe(cl_platform_id platform, cl_device_id id, scl_device_info *info)
+{
+    device_text(id, CL_DEVICE_NAME, info->name, sizeof info->name);
+    device_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+    device_text(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
+    device_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
+    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform, info->platform,
+                          NULL) != CL_SUCCESS)
+        snprintf(info->platform, sizeof info->platform, "?");
+    cl_device_type type = device_number(id, CL_DEVICE_TYPE, sizeof(cl_device_type));
+    info->is_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
+    info->compute_units = (unsigned)device_number(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
+    info->memory_bytes = device_number(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
+    info->max_alloc = device_number(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
+    size_t bits = device_number(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint));
+    info->alignment = bits / 8 > 64 ? bits / 8 : 64;
+}
+
+size_t cl_devices_list(cl_found found[CL_DEVICES_MAX])
+{
+    cl_platform_id platforms[16];
+    cl_uint platform_count = 0;
+    size_t count = 0;
+    if (clGetPlatformIDs(16, platforms, &platform_count) != CL_SUCCESS)
+        return 0;
+    for (cl_uint p = 0; p < platform_count && p < 16; p++) {
+        cl_device_id ids[16];
+        cl_uint devices = 0;
+        if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, 16, ids, &devices) != CL_SUCCESS)
+            continue;
+        for (cl_uint d = 0; d < devices && d < 16 && count < CL_DEVICES_MAX; d++) {
+            found[count] = (cl_found){.platform = platforms[p], .id = ids[d]};
+            describe(platforms[p], ids[d], &found[count++].info);
+        }
+    }
+    return count;
+}
+
+static const cl_op *op_of(scl_op op)
+{
+    switch (op) {
+    case SCL_OP_AFFINE:
+    case SCL_OP_POW:
+    case SCL_OP_CLAMP:
+    case SCL_OP_EXP:
+    case SCL_OP_LOG:
+    case SCL_OP_SQRT:
+    case SCL_OP_ABS:
+    case SCL_OP_STEP:
+    case SCL_OP_SIGMOID:
+    case SCL_OP_TANH:
+    case SCL_OP_SOFTPLUS:
+    case SCL_OP_RELU:
+    case SCL_OP_GELU:
+        return &cl_op_unary;
+    case SCL_OP_ADD:
+    case SCL_OP_SUB:
+    case SCL_OP_MUL:
+    case SCL_OP_DIV:
+    case SCL_OP_SAFE_DIV:
+    case SCL_OP_MAXIMUM:
+    case SCL_OP_MINIMUM:
+    case SCL_OP_GELU_BACKWARD:
+    case SCL_OP_RELU_BACKWARD:
+        return &cl_op_binary;
+    case SCL_OP_BROADCAST:
+        return &cl_op_broadcast;
+    case SCL_OP_SUM:
+        return &cl_op_sum;
+    case SCL_OP_SLICE:
+        return &cl_op_slice;
+    case SCL_OP_PAD:
+        return &cl_op_pad;
+    case SCL_OP_CONCAT:
+        return &cl_op_concat;
+    case SCL_OP_IM2COL:
+        return &cl_op_im2col;
+    case SCL_OP_COL2IM:
+        return &cl_op_col2im;
+    case SCL_OP_GEMM:
+        return &cl_op_gemm;
+    case SCL_OP_LAYER_NORM:
+        return &cl_op_layer_norm;
+    case SCL_OP_LAYER_NORM_BACKWARD:
+        return &cl_op_layer_norm_backward;
+    case SCL_OP_LAYER_NORM_PARAM_GRAD:
+        return &cl_op_layer_norm_param_grad;
+    case SCL_OP_SOFTMAX:
+    case SCL_OP_LOG_SOFTMAX:
+        return &cl_op_softmax;
+    case SCL_OP_ONE_HOT:
+        return &cl_op_one_hot;
+    case SCL_OP_FOURIER_FEATURES:
+        return &cl_op_fourier_features;
+    case SCL_OP_ATTENTION:
+        return &cl_op_attention;
+    case SCL_OP_ATTENTION_BACKWARD:
+        return &cl_op_attention_backward;
+    case SCL_OP_ACCUMULATE:
+        return &cl_op_accumulate;
+    case SCL_OP_GLOBAL_NORM:
+        return &cl_op_global_norm;
+    case SCL_OP_SGD:
+        return &cl_op_sgd;
+    case SCL_OP_ADAM:
+        return &cl_op_adam;
+    case SCL_OP_RESHAPE:
+    case SCL_OP_STOP_GRADIENT:
+    case SCL_OP_COUNT:
+        break;
+    }
+    return NULL; /* a view: nothing to launch */
+}
+
+static size_t workspace_bytes(scl_device *base, const scl_node *node)
+{
+    const cl_op *op = op_of(node->op);
+    return op != NULL && op->workspace != NULL ? op->workspace(cl_device_of(base), node) : 0;
+}
+
+static scl_status prepare(scl_device *base, const scl_binding *binding, scl_launch **out,
+                          scl_error *err)
+{
+    const cl_op *op = op_of(binding->node->op);
+    scl_launch *launch = scl_calloc(1, sizeof *launch);
+    if (launch == NULL || op == NULL) {
+        scl_free(launch);
+        return scl_out_of_memory(err, sizeof *launch, "a launch");
+    }
+    scl_status status = op->prepare(cl_device_of(base), binding, launch, err);
+    if (status == SCL_OK)
+        *out = launch;
+    else
+        cl_launch_free(launch);
+    return status;
+}
+
+static scl_status launch_run(scl_device *base, scl_launch *launch, scl_error *err)
+{
+    return cl_launch_run(cl_device_of(base), launch, err);
+}
+
+static void launch_release(scl_device *base, scl_launch *launch)
+{
+    (void)base;
+    cl_launch_free(launch);
+}
+
+static scl_status finish(scl_device *base, scl_error *err)
+{
+    SCL_CL(err, clFinish(cl_device_of(base)->queue));
+    return SCL_OK;
+}
+
+static void device_close(scl_device *base)
+{
+    cl_device *device = cl_device_of(base);
+    if (device->queue != NULL)
+        clFinish(device->queue);
+    if (device->tuning.clblast_gemm)
+        CLBlastClearCache(); /* its programs belong to our context */
+    cl_cache_free(device->programs);
+    if (device->queue != NULL)
+        clReleaseCommandQueue(device->queue);
+    if (device->context != NULL)
+        clReleaseContext(device->context);
+    scl_free(device);
+}
+
+static const scl_backend backend = {
+    .name = "opencl",
+    .element_size = cl_element_size,
+    .buffer_create = cl_buffer_create,
+    .buffer_view = cl_buffer_view,
+    .buffer_release = cl_buffer_release,
+    .write = cl_buffer_write,
+    .read = cl_buffer_read,
+    .zero = cl_buffer_zero,
+    .workspace_bytes = workspace_bytes,
+    .prepare = prepare,
+    .launch = launch_run,
+    .launch_release = launch_release,
+    .finish = finish,
+    .close = device_close,
+};
+
+static int clamp_width(size_t width)
+{
+    return width >= 16 ? 16 : width >= 8 ? 8 : 4;
+}
+
+/* Registers decide the gemm tile: 32 of 16 floats, else 16. */
+static cl_tuning tune(const cl_device *device, bool generic)
+{
+    size_t width = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
+    if (!device->base.info.is_cpu || generic)
+        return (cl_tuning){.clblast_gemm = true,
+                           .vector_width = 4,
+                           .group_size = device->max_group >= 64 ? 64 : 1};
+    return (cl_tuning){.cpu_kernels = true,
+                       .vector_width = clamp_width(width),
+                       .group_size = 1,
+                       .gemm_rows = width >= 16  ? 12
+                                    : width >= 8 ? 6
+                                                 : 4,
+                       .gemm_k_block = 256};
+}
+
+static scl_status open_queue(cl_device *device, scl_error *err)
+{
+    cl_int code = CL_SUCCESS;
+    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                          (cl_context_properties)device->platform, 0};
+    device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
+    if (code != CL_SUCCESS)
+        return cl_fail(err, code, "clCreateContext");
+    device->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
+    if (code != CL_SUCCESS)
+        return cl_fail(err, code, "clCreateCommandQueue");
+    return SCL_OK;
+}
+
+scl_status cl_device_open(const cl_found *found, bool generic, scl_device **out, scl_error *err)
+{
+    cl_device *device = scl_calloc(1, sizeof *device);
+    if (device == NULL)
+        return scl_out_of_memory(err, sizeof *device, "a device");
+    device->base = (scl_device){.backend = &backend, .info = found->info};
+    device->platform = found->platform;
+    device->id = found->id;
+    device->max_group = device_number(found->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
+    device->local_bytes = device_number(found->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));
+    device->driver_caches = strstr(found->info.platform, "Portable Computing") != NULL ||
+                            strstr(found->info.platform, "NVIDIA") != NULL ||
+                            strstr(found->info.platform, "rusticl") != NULL;
+    device->tuning = tune(device, generic);
+    device->programs = cl_cache_create();
+    scl_status status = device->programs == NULL ? scl_out_of_memory(err, 64, "a device") : SCL_OK;
+    if (status == SCL_OK)
+        status = open_queue(device, err);
+    if (status == SCL_OK)
+        status = cl_probe(device, err);
+    if (status != SCL_OK) {
+        scl_error_prefix(err, "device \"%s\"", found->info.name);
+        device_close(&device->base);
+        return status;
+    }
+    *out = &device->base;
+    return SCL_OK;
+}

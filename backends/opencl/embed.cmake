@@ -1,0 +1,40 @@
+# embed.cmake — writes the kernel sources as C strings: cmake -DKERNELS=... -DOUT=... -P embed.cmake
+# A line `#include "file.cl"` is replaced by that file.
+
+function(read_kernel path out)
+  file(READ ${KERNELS}/${path} text)
+  while(text MATCHES "#include \"([^\"]+)\"")
+    file(READ ${KERNELS}/${CMAKE_MATCH_1} included)
+    string(REPLACE "#include \"${CMAKE_MATCH_1}\"" "${included}" text "${text}")
+  endwhile()
+  set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+# Compilers promise string literals of 4095 bytes only, so the text becomes an array of characters.
+function(as_array text out)
+  string(HEX "${text}" hex)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(................................................................................)"
+                       "\\1\n" bytes "${bytes}")
+  set(${out} "${bytes}0x00" PARENT_SCOPE)
+endfunction()
+
+file(GLOB_RECURSE files RELATIVE ${KERNELS} ${KERNELS}/*.cl)
+list(SORT files)
+set(arrays "")
+set(table "")
+foreach(file ${files})
+  read_kernel(${file} text)
+  as_array("${text}" bytes)
+  string(REGEX REPLACE "\\.cl$" "" name ${file})
+  if(name STREQUAL "common")
+    string(APPEND arrays "const char cl_common_source[] = {\n${bytes}};\n\n")
+  else()
+    string(MAKE_C_IDENTIFIER ${name} id)
+    string(APPEND arrays "static const char ${id}[] = {\n${bytes}};\n\n")
+    string(APPEND table "    {\"${name}\", ${id}},\n")
+  endif()
+endforeach()
+file(WRITE ${OUT} "/* Made by embed.cmake from kernels/. */\n#include \"opencl/kernels.h\"\n\n"
+  "${arrays}const cl_source cl_sources[] = {\n${table}};\n"
+  "const size_t cl_source_count = sizeof cl_sources / sizeof *cl_sources;\n")

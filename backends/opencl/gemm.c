@@ -1,0 +1,20 @@
+/* gemm.c — the GEMM op: handed to the device's provider. */
+#include "opencl/gemm.h"
+
+const cl_gemm_provider *cl_gemm_choose(const cl_device *device)
+{
+    return device->tuning.clblast_gemm ? &cl_gemm_clblast : &cl_gemm_packed;
+}
+
+static size_t gemm_workspace(cl_device *device, const scl_node *node)
+{
+    return cl_gemm_choose(device)->workspace(device, &node->attr.gemm);
+}
+
+static scl_status prepare_gemm(cl_device *device, const scl_binding *b, scl_launch *launch,
+                               scl_error *err)
+{
+    return cl_gemm_choose(device)->prepare(device, b, launch, err);
+}
+
+const cl_op cl_op_gemm = {.prepare = prepare_gemm, .workspace = gemm_workspace};

@@ -1,0 +1,25 @@
+/* gemm.h — who computes matrix products: a provider per kind of device.
+ *
+ * The whole of C = act(alpha op(A) op(B) + bias + residual) belongs to the provider, so that it can
+ * fold the epilogue into its launch where it is able to. C may be the residual (in place). */
+#ifndef SCL_OPENCL_GEMM_H
+#define SCL_OPENCL_GEMM_H
+
+#include "opencl/opencl.h"
+
+/* Buffers of a GEMM node's binding. */
+enum { GEMM_A, GEMM_B, GEMM_BIAS, GEMM_RESIDUAL };
+
+typedef struct cl_gemm_provider {
+    const char *name;
+    size_t (*workspace)(const cl_device *device, const scl_gemm_attr *attr);
+    scl_status (*prepare)(cl_device *device, const scl_binding *b, scl_launch *launch,
+                          scl_error *err);
+} cl_gemm_provider;
+
+extern const cl_gemm_provider cl_gemm_packed;  /* plain OpenCL C for CPU devices */
+extern const cl_gemm_provider cl_gemm_clblast; /* GPUs */
+
+const cl_gemm_provider *cl_gemm_choose(const cl_device *device);
+
+#endif

@@ -1,0 +1,75 @@
+/* common.cl - put before every source. The host defines
+ *   V       floats per vector operation (4, 8, 16)
+ *   LSZ     work-items of a group that share a row (1 on CPU devices)
+ *   IS_CPU  1 where kernels/cpu is used */
+
+#define CAT_(a, b) a##b
+#define CAT(a, b)  CAT_(a, b)
+
+#define floatV        CAT(float, V)
+#define intV          CAT(int, V)
+#define vloadV(i, p)  CAT(vload, V)(i, p)
+#define vstoreV(x, i, p) CAT(vstore, V)(x, i, p)
+
+static inline float sum4(float4 x)
+{
+    float2 y = x.lo + x.hi;
+    return y.x + y.y;
+}
+
+static inline float max4(float4 x)
+{
+    float2 y = fmax(x.lo, x.hi);
+    return fmax(y.x, y.y);
+}
+
+#if V == 16
+#define FOLD(op, x) op##4(op##_fold((x).lo, (x).hi))
+static inline float4 sum_fold(float8 a, float8 b) { float8 c = a + b; return c.lo + c.hi; }
+static inline float4 max_fold(float8 a, float8 b) { float8 c = fmax(a, b); return fmax(c.lo, c.hi); }
+#elif V == 8
+#define FOLD(op, x) op##4(op##_fold((x).lo, (x).hi))
+static inline float4 sum_fold(float4 a, float4 b) { return a + b; }
+static inline float4 max_fold(float4 a, float4 b) { return fmax(a, b); }
+#else
+#define FOLD(op, x) op##4(x)
+#endif
+#define sumV(x) FOLD(sum, x)
+#define maxV(x) FOLD(max, x)
+
+/* The sum over the work-items of a group, the same on each; fixed order. Every work-item of the
+ * group must call it. */
+#if LSZ == 1
+#define GROUP_SCRATCH
+#define group_sum(x) (x)
+#else
+#define GROUP_SCRATCH __local float group_scratch[LSZ];
+#define group_sum(x) group_sum_in(x, group_scratch)
+static inline float group_sum_in(float x, __local float *scratch)
+{
+    int id = get_local_id(0);
+    scratch[id] = x;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_size = LSZ / 2; half_size > 0; half_size /= 2) {
+        if (id < half_size)
+            scratch[id] += scratch[id + half_size];
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    float total = scratch[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return total;
+}
+#endif
+
+/* Runs `vector` on stretches of V elements and `scalar` on the rest of 0..n-1, shared by the
+ * work-items of a group; both see the index i. */
+#define FOR_ROW(n, vector, scalar)                                                                 \
+    do {                                                                                           \
+        int whole = (n) / V * V;                                                                   \
+        for (int i = get_local_id(0) * V; i < whole; i += LSZ * V) {                               \
+            vector;                                                                                \
+        }                                                                                          \
+        for (int i = whole + get_local_id(0); i < (n); i += LSZ) {                                 \
+            scalar;                                                                                \
+        }                                                                                          \
+    } while (0)

@@ -1,0 +1,121 @@
+/* launch.c — a node as kernels ready to enqueue: one cl_kernel object per use, arguments set once.
+ */
+#include "opencl/launch.h"
+
+void cl_arg_buffer(cl_args *args, const scl_buffer *buffer)
+{
+    args->failed |= args->count >= CL_ARGS_MAX;
+    if (args->failed)
+        return;
+    args->arg[args->count].size = sizeof(cl_mem);
+    args->arg[args->count].is_buffer = true;
+    args->arg[args->count++].value.mem = buffer != NULL ? buffer->mem : NULL;
+}
+
+void cl_arg_int(cl_args *args, int64_t value)
+{
+    args->failed |= args->count >= CL_ARGS_MAX || value > INT32_MAX || value < INT32_MIN;
+    if (args->failed)
+        return;
+    args->arg[args->count].size = sizeof(cl_int);
+    args->arg[args->count++].value.i32 = (cl_int)value;
+}
+
+void cl_arg_long(cl_args *args, int64_t value)
+{
+    args->failed |= args->count >= CL_ARGS_MAX;
+    if (args->failed)
+        return;
+    args->arg[args->count].size = sizeof(cl_long);
+    args->arg[args->count++].value.i64 = value;
+}
+
+void cl_arg_float(cl_args *args, double value)
+{
+    args->failed |= args->count >= CL_ARGS_MAX;
+    if (args->failed)
+        return;
+    args->arg[args->count].size = sizeof(cl_float);
+    args->arg[args->count++].value.f32 = (cl_float)value;
+}
+
+static scl_status add_step(scl_launch *launch, const cl_step *step, scl_error *err)
+{
+    if (!SCL_GROW(launch->steps, launch->count, launch->capacity))
+        return scl_out_of_memory(err, sizeof *step, "a launch");
+    launch->steps[launch->count++] = *step;
+    return SCL_OK;
+}
+
+static scl_status set_args(cl_kernel kernel, const cl_args *args, scl_error *err)
+{
+    for (int i = 0; i < args->count; i++) {
+        bool null_buffer = args->arg[i].is_buffer && args->arg[i].value.mem == NULL;
+        const void *value = null_buffer ? NULL : (const void *)&args->arg[i].value;
+        SCL_CL(err, clSetKernelArg(kernel, (cl_uint)i, args->arg[i].size, value));
+    }
+    return SCL_OK;
+}
+
+scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *work,
+                         const cl_args *args, scl_error *err)
+{
+    if (args->failed)
+        return scl_fail(err, SCL_DEVICE, "%s: a size does not fit the kernel's 32-bit arguments",
+                        work->kernel);
+    cl_program program = NULL;
+    SCL_TRY(cl_program_get(device, work->file, work->options, &program, err));
+    cl_step step = {0};
+    for (; step.dims < 3 && work->global[step.dims] != 0; step.dims++) {
+        size_t local = work->local[step.dims] != 0 ? work->local[step.dims] : 1;
+        step.local[step.dims] = local;
+        step.global[step.dims] = cl_ceil_div(work->global[step.dims], local) * local;
+    }
+    cl_int code = CL_SUCCESS;
+    step.kernel = clCreateKernel(program, work->kernel, &code);
+    if (code != CL_SUCCESS)
+        return scl_fail(err, SCL_DEVICE, "kernel %s of %s.cl cannot be made: %s", work->kernel,
+                        work->file, cl_error_name(code));
+    scl_status status = set_args(step.kernel, args, err);
+    if (status == SCL_OK)
+        status = add_step(launch, &step, err);
+    if (status != SCL_OK) {
+        scl_error_prefix(err, "kernel %s", work->kernel);
+        clReleaseKernel(step.kernel);
+    }
+    return status;
+}
+
+scl_status cl_launch_add_call(scl_launch *launch, cl_call call, void *state, scl_error *err)
+{
+    scl_status status = add_step(launch, &(cl_step){.call = call, .state = state}, err);
+    if (status != SCL_OK)
+        scl_free(state);
+    return status;
+}
+
+scl_status cl_launch_run(cl_device *device, const scl_launch *launch, scl_error *err)
+{
+    for (size_t i = 0; i < launch->count; i++) {
+        const cl_step *step = &launch->steps[i];
+        if (step->call != NULL)
+            SCL_TRY(step->call(device, step->state, err));
+        else
+            SCL_CL(err, clEnqueueNDRangeKernel(device->queue, step->kernel, step->dims, NULL,
+                                               step->global, step->local, 0, NULL, NULL));
+    }
+    return SCL_OK;
+}
+
+void cl_launch_free(scl_launch *launch)
+{
+    if (launch == NULL)
+        return;
+    for (size_t i = 0; i < launch->count; i++) {
+        if (launch->steps[i].kernel != NULL)
+            clReleaseKernel(launch->steps[i].kernel);
+        scl_free(launch->steps[i].state);
+    }
+    scl_free(launch->steps);
+    scl_free(launch);
+}

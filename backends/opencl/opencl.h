@@ -1,0 +1,127 @@
+/* opencl.h — the `opencl` backend's own types: a device, its programs, and launches.
+ *
+ * Everything targets OpenCL 1.2. A device is used from one thread and has one in-order queue. */
+#ifndef SCL_OPENCL_OPENCL_H
+#define SCL_OPENCL_OPENCL_H
+
+#include "graph/backend.h"
+
+#include <CL/cl.h>
+
+typedef struct cl_cache cl_cache;
+
+/* How kernels are laid out on this device, from what it reports and what the probes found. */
+typedef struct cl_tuning {
+    bool cpu_kernels;  /* the kernels of kernels/cpu where there are some */
+    bool clblast_gemm; /* CLBlast, not the packed kernels */
+    int vector_width;  /* floats per vector operation: V in the kernels */
+    int group_size;    /* work-items that share a row: LSZ in the kernels */
+    int gemm_rows;     /* rows of the packed gemm's register tile */
+    int gemm_k_block;  /* depth of its cache block */
+} cl_tuning;
+
+typedef struct cl_device {
+    scl_device base;
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;
+    cl_tuning tuning;
+    size_t max_group, local_bytes;
+    bool driver_caches; /* the driver keeps compiled programs itself */
+    cl_cache *programs;
+} cl_device;
+
+struct scl_buffer {
+    cl_mem mem;
+    size_t bytes;
+    bool is_view;
+};
+
+static inline cl_device *cl_device_of(scl_device *device)
+{
+    return (cl_device *)(void *)device;
+}
+
+/* ---- errors.c */
+const char *cl_error_name(cl_int code);
+/* SCL_DEVICE with the call, the code and what to do about the usual ones. */
+scl_status cl_fail(scl_error *err, cl_int code, const char *call);
+#define SCL_CL(err, call)                                                                          \
+    do {                                                                                           \
+        cl_int scl_cl_code = (call);                                                               \
+        if (scl_cl_code != CL_SUCCESS)                                                             \
+            return cl_fail(err, scl_cl_code, #call);                                               \
+    } while (0)
+
+/* ---- device.c: see registry.h for opening; probe.c */
+scl_status cl_probe(cl_device *device, scl_error *err);
+
+/* ---- program.c */
+cl_cache *cl_cache_create(void);
+void cl_cache_free(cl_cache *cache);
+/* The program made of kernels/common.cl and kernels/<file>.cl with these options: from memory, from
+ * disk, or compiled. Borrowed. */
+scl_status cl_program_get(cl_device *device, const char *file, const char *options, cl_program *out,
+                          scl_error *err);
+
+/* ---- launch.c: a node as a short list of kernels and library calls */
+#define CL_ARGS_MAX 48
+
+typedef struct cl_args {
+    int count;
+    bool failed;
+    struct {
+        size_t size;
+        bool is_buffer;
+        union {
+            cl_mem mem;
+            cl_int i32;
+            cl_long i64;
+            cl_float f32;
+        } value;
+    } arg[CL_ARGS_MAX];
+} cl_args;
+
+void cl_arg_buffer(cl_args *args, const scl_buffer *buffer); /* NULL passes a NULL pointer */
+void cl_arg_int(cl_args *args, int64_t value);               /* as a 32-bit int */
+void cl_arg_long(cl_args *args, int64_t value);
+void cl_arg_float(cl_args *args, double value);
+
+typedef struct cl_work {
+    const char *file, *kernel;
+    const char *options; /* NULL: none beside the device's own */
+    size_t global[3];    /* in work-items; 0 ends the list; rounded up to the local size */
+    size_t local[3];
+} cl_work;
+
+/* Appends a kernel to a launch, compiled and with its arguments set. */
+scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *work,
+                         const cl_args *args, scl_error *err);
+
+/* A library call made when the launch runs. `state` is freed with scl_free. */
+typedef scl_status (*cl_call)(cl_device *device, void *state, scl_error *err);
+scl_status cl_launch_add_call(scl_launch *launch, cl_call call, void *state, scl_error *err);
+
+/* ---- one preparer and workspace rule per op family: ops_*.c, gemm.c */
+typedef struct cl_op {
+    scl_status (*prepare)(cl_device *device, const scl_binding *b, scl_launch *launch,
+                          scl_error *err);
+    size_t (*workspace)(cl_device *device, const scl_node *node); /* NULL: none */
+} cl_op;
+
+extern const cl_op cl_op_unary, cl_op_binary, cl_op_broadcast;
+extern const cl_op cl_op_sum, cl_op_slice, cl_op_pad, cl_op_concat;
+extern const cl_op cl_op_im2col, cl_op_col2im;
+extern const cl_op cl_op_gemm;
+extern const cl_op cl_op_layer_norm, cl_op_layer_norm_backward, cl_op_layer_norm_param_grad;
+extern const cl_op cl_op_softmax, cl_op_one_hot, cl_op_fourier_features;
+extern const cl_op cl_op_attention, cl_op_attention_backward;
+extern const cl_op cl_op_accumulate, cl_op_global_norm, cl_op_sgd, cl_op_adam;
+
+static inline size_t cl_ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+#endif

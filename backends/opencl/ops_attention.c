@@ -1,0 +1,382 @@
+/* ops_attention.c — attention and its gradients: the workspace, and the order of the kernels. */
+#include "opencl/opencl.h"
+
+#include <stdio.h>
+
+/* Input places of ATTENTION, then those ATTENTION_BACKWARD adds; outputs Q .. PAD of the latter. */
+enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
+
+#define CPU_BLOCK_TOKENS 256 /* about: keys of a block, whose logits stay in L1 and L2 */
+#define LOCAL_TILE_BYTES 8192
+#define NOT_USED         ((int64_t)-1)
+
+/* Sizes of one attention on one device, and where its parts lie in the workspace, in floats. */
+typedef struct attention_layout {
+    const scl_attention_attr *attr;
+    bool backward, cpu, has_rel, has_pad_grad;
+    int64_t batch, win_h, win_w, windows_x, windows, groups;
+    int64_t queries, keys; /* of a window, at most */
+    int64_t tile_rows;     /* cpu: queries or keys of a work-item */
+    int64_t block;         /* tokens of a block (cpu) or local tile */
+    int64_t panel_width, key_panels, query_panels;
+    int64_t key_tiles; /* parts of the padded token's gradient per window and head */
+    int64_t k_panels, v_panels, q_panels, dout_panels;
+    int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, pad_parts;
+    int64_t total;
+} attention_layout;
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t take(attention_layout *l, bool used, int64_t floats)
+{
+    int64_t at = used ? l->total : NOT_USED;
+    l->total += used ? (floats + 31) / 32 * 32 : 0;
+    return at;
+}
+
+static int64_t panels_of(const attention_layout *l, int64_t tokens)
+{
+    return ceil_div(tokens, l->block) * ceil_div(l->block, l->panel_width);
+}
+
+static void choose_tiles(attention_layout *l, const cl_device *device)
+{
+    l->tile_rows = l->cpu ? device->tuning.gemm_rows : 1;
+    l->panel_width = l->cpu ? 2 * device->tuning.vector_width : 1;
+    if (l->cpu) {
+        /* a multiple of a key row, so that a block begins with one */
+        int64_t unit = l->has_rel ? l->win_w : 1;
+        l->block = unit >= CPU_BLOCK_TOKENS ? unit : CPU_BLOCK_TOKENS / unit * unit;
+        if (l->block > l->keys && l->block > l->queries)
+            l->block = l->keys > l->queries ? l->keys : l->queries;
+    } else {
+        int64_t row = l->attr->head_dim * (int64_t)sizeof(cl_float);
+        l->block = LOCAL_TILE_BYTES / row > 32 ? 32 : LOCAL_TILE_BYTES / row;
+        l->block = l->block < 1 ? 1 : l->block;
+    }
+}
+
+static attention_layout lay_out(const cl_device *device, const scl_node *node)
+{
+    const scl_attention_attr *a = &node->attr.attention;
+    attention_layout l = {.attr = a,
+                          .backward = node->op == SCL_OP_ATTENTION_BACKWARD,
+                          .cpu = device->tuning.cpu_kernels,
+                          .has_rel = node->inputs[REL_H] != NULL,
+                          .batch = node->inputs[Q]->shape.dim[0]};
+    bool windowed = a->window > 0;
+    l.has_pad_grad = l.backward && node->outputs[PAD] != NULL;
+    l.win_h = windowed ? a->window : a->k_h;
+    l.win_w = windowed ? a->window : a->k_w;
+    l.windows_x = windowed ? ceil_div(a->k_w, a->window) : 1;
+    l.windows = windowed ? l.windows_x * ceil_div(a->k_h, a->window) : 1;
+    l.groups = l.batch * l.windows * a->heads;
+    l.queries = windowed ? a->window * a->window : a->q_h * a->q_w;
+    l.keys = l.win_h * l.win_w;
+    choose_tiles(&l, device);
+    l.key_panels = panels_of(&l, l.keys);
+    l.query_panels = panels_of(&l, l.queries);
+    l.key_tiles = ceil_div(l.keys, l.tile_rows);
+    int64_t panel = a->head_dim * l.panel_width, slots = l.queries * l.groups;
+    bool rel_values = l.has_rel && (l.backward || !l.cpu);
+    l.k_panels = take(&l, l.cpu, l.groups * l.key_panels * panel);
+    l.v_panels = take(&l, l.cpu && l.backward, l.groups * l.key_panels * panel);
+    l.q_panels = take(&l, l.cpu && l.backward, l.groups * l.query_panels * panel);
+    l.dout_panels = take(&l, l.cpu && l.backward, l.groups * l.query_panels * panel);
+    l.lse = take(&l, l.backward, slots);
+    l.delta = take(&l, l.backward, slots);
+    l.by_row = take(&l, rel_values, slots * l.win_h);
+    l.by_col = take(&l, rel_values, slots * l.win_w);
+    l.d_by_row = take(&l, l.has_rel && l.backward, slots * l.win_h);
+    l.d_by_col = take(&l, l.has_rel && l.backward, slots * l.win_w);
+    l.pad_parts = take(&l, l.has_pad_grad, l.groups * l.key_tiles * 2 * a->head_dim);
+    return l;
+}
+
+static size_t attention_workspace(cl_device *device, const scl_node *node)
+{
+    return (size_t)lay_out(device, node).total * sizeof(cl_float);
+}
+
+static void make_options(const attention_layout *l, const cl_device *device, char options[160])
+{
+    snprintf(options, 160, "-DD=%d -DREL_H=%d -DREL_W=%d %s=%d -DMR=%d", (int)l->attr->head_dim,
+             l->has_rel ? (int)l->win_h : 0, l->has_rel ? (int)l->win_w : 0,
+             l->cpu ? "-DKB" : "-DTILE", (int)l->block, device->tuning.gemm_rows);
+}
+
+static void arg_geometry(cl_args *args, const attention_layout *l)
+{
+    const scl_attention_attr *a = l->attr;
+    const int64_t values[] = {a->q_h,   a->q_w,       a->k_h,     a->k_w,       l->win_h,
+                              l->win_w, l->windows_x, l->windows, a->window > 0};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        cl_arg_int(args, values[i]);
+}
+
+static void arg_query_values(cl_args *args, const attention_layout *l, const scl_buffer *workspace)
+{
+    cl_arg_buffer(args, workspace);
+    const int64_t at[] = {l->lse, l->delta, l->by_row, l->by_col, l->d_by_row, l->d_by_col};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        cl_arg_long(args, at[i] == NOT_USED ? 0 : at[i]);
+    cl_arg_int(args, l->queries);
+}
+
+/* What every kernel of a node needs; `part` names a tensor's rows. */
+typedef struct attention_job {
+    cl_device *device;
+    const scl_binding *b;
+    scl_launch *launch;
+    const char *options;
+    attention_layout l;
+} attention_job;
+
+static int64_t stride_of(const attention_job *j, int input)
+{
+    return j->b->node->inputs[input]->shape.dim[2];
+}
+
+static int64_t col_of(const attention_job *j, int input)
+{
+    const scl_attention_attr *a = j->l.attr;
+    return input == Q ? a->q_col : input == K ? a->k_col : input == V ? a->v_col : 0;
+}
+
+static void arg_columns(cl_args *args, const attention_job *j, int input)
+{
+    cl_arg_int(args, stride_of(j, input));
+    cl_arg_int(args, col_of(j, input));
+}
+
+static scl_status add_groups(const attention_job *j, const char *file, const char *kernel,
+                             int64_t items, const cl_args *args, scl_error *err)
+{
+    size_t group = j->l.cpu ? 1 : (size_t)j->device->tuning.group_size;
+    cl_work work = {
+        .file = file,
+        .kernel = kernel,
+        .options = j->options,
+        .global = {(size_t)items, (size_t)(j->l.windows * j->l.attr->heads), (size_t)j->l.batch},
+        .local = {group, 1, 1}};
+    return cl_launch_add(j->device, j->launch, &work, args, err);
+}
+
+static scl_status pack_panels(const attention_job *j, int input, int64_t at, scl_error *err)
+{
+    bool keys = input == K || input == V;
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[input]);
+    cl_arg_buffer(&args, keys ? j->b->inputs[PAD] : NULL);
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_long(&args, at);
+    arg_columns(&args, j, input);
+    cl_arg_int(&args, j->l.attr->heads);
+    cl_arg_int(&args, keys);
+    int64_t panels = keys ? j->l.key_panels : j->l.query_panels;
+    cl_arg_int(&args, panels);
+    arg_geometry(&args, &j->l);
+    const char *file = j->l.backward ? "cpu/attention_backward" : "cpu/attention";
+    return add_groups(j, file, "pack_panels", panels, &args, err);
+}
+
+static scl_status relative_terms(const attention_job *j, scl_error *err)
+{
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[Q]);
+    cl_arg_buffer(&args, j->b->inputs[REL_H]);
+    cl_arg_buffer(&args, j->b->inputs[REL_W]);
+    cl_arg_int(&args, j->l.attr->heads);
+    arg_columns(&args, j, Q);
+    arg_query_values(&args, &j->l, j->b->workspace);
+    arg_geometry(&args, &j->l);
+    cl_work work = {
+        .file = "attention",
+        .kernel = "relative_terms",
+        .options = j->options,
+        .global = {(size_t)(j->l.win_h + j->l.win_w), (size_t)j->l.queries, (size_t)j->l.groups},
+        .local = {(size_t)j->device->tuning.group_size, 1, 1}};
+    return cl_launch_add(j->device, j->launch, &work, &args, err);
+}
+
+static scl_status forward_cpu(const attention_job *j, scl_error *err)
+{
+    SCL_TRY(pack_panels(j, K, j->l.k_panels, err));
+    cl_args args = {0};
+    const int buffers[] = {Q, V, REL_H, REL_W, PAD, KEY_COUNT};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_buffer(&args, j->b->outputs[0]);
+    cl_arg_buffer(&args, j->b->outputs[1]);
+    cl_arg_int(&args, j->l.attr->heads);
+    arg_columns(&args, j, Q);
+    arg_columns(&args, j, V);
+    cl_arg_float(&args, j->l.attr->scale);
+    cl_arg_int(&args, j->l.key_panels);
+    arg_geometry(&args, &j->l);
+    return add_groups(j, "cpu/attention", "attention", ceil_div(j->l.queries, j->l.tile_rows),
+                      &args, err);
+}
+
+static scl_status forward_generic(const attention_job *j, scl_error *err)
+{
+    if (j->l.has_rel)
+        SCL_TRY(relative_terms(j, err));
+    cl_args args = {0};
+    const int buffers[] = {Q, K, V, PAD, KEY_COUNT};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
+    cl_arg_buffer(&args, j->b->outputs[0]);
+    cl_arg_buffer(&args, j->b->outputs[1]);
+    cl_arg_int(&args, j->l.attr->heads);
+    for (int i = Q; i <= V; i++)
+        arg_columns(&args, j, i);
+    cl_arg_float(&args, j->l.attr->scale);
+    arg_query_values(&args, &j->l, j->b->workspace);
+    arg_geometry(&args, &j->l);
+    return add_groups(j, "attention", "attention", j->l.queries, &args, err);
+}
+
+static scl_status prepare_attention(cl_device *device, const scl_binding *b, scl_launch *launch,
+                                    scl_error *err)
+{
+    char options[160];
+    attention_job job = {.device = device,
+                         .b = b,
+                         .launch = launch,
+                         .options = options,
+                         .l = lay_out(device, b->node)};
+    make_options(&job.l, device, options);
+    return job.l.cpu ? forward_cpu(&job, err) : forward_generic(&job, err);
+}
+
+static scl_status backward_queries(const attention_job *j, scl_error *err)
+{
+    bool cpu = j->l.cpu;
+    cl_args args = {0};
+    for (int i = Q; i <= DOUT; i++)
+        if (i != V || !cpu) /* on CPUs v comes in panels */
+            cl_arg_buffer(&args, j->b->inputs[i]);
+    cl_arg_buffer(&args, j->b->outputs[Q]);
+    cl_arg_int(&args, j->l.attr->heads);
+    for (int i = Q; i <= (cpu ? K : V); i++)
+        arg_columns(&args, j, i);
+    cl_arg_float(&args, j->l.attr->scale);
+    if (cpu) {
+        cl_arg_long(&args, j->l.k_panels);
+        cl_arg_long(&args, j->l.v_panels);
+        cl_arg_int(&args, j->l.key_panels);
+    }
+    arg_query_values(&args, &j->l, j->b->workspace);
+    arg_geometry(&args, &j->l);
+    return add_groups(j, cpu ? "cpu/attention_backward" : "attention", "backward_queries",
+                      ceil_div(j->l.queries, j->l.tile_rows), &args, err);
+}
+
+static scl_status backward_keys(const attention_job *j, scl_error *err)
+{
+    bool cpu = j->l.cpu, packed = j->b->node->inputs[Q] == j->b->node->inputs[K];
+    cl_args args = {0};
+    const int buffers[] = {Q, K, V, PAD, KEY_COUNT, DOUT};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
+    cl_arg_buffer(&args, j->b->outputs[packed ? Q : K]);
+    cl_arg_buffer(&args, j->b->outputs[packed ? Q : V]);
+    cl_arg_int(&args, j->l.attr->heads);
+    for (int i = Q; i <= V; i++)
+        arg_columns(&args, j, i);
+    cl_arg_float(&args, j->l.attr->scale);
+    if (cpu) {
+        cl_arg_long(&args, j->l.q_panels);
+        cl_arg_long(&args, j->l.dout_panels);
+        cl_arg_int(&args, j->l.query_panels);
+    }
+    cl_arg_long(&args, j->l.pad_parts);
+    arg_query_values(&args, &j->l, j->b->workspace);
+    arg_geometry(&args, &j->l);
+    return add_groups(j, cpu ? "cpu/attention_backward" : "attention", "backward_keys",
+                      j->l.key_tiles, &args, err);
+}
+
+static scl_status sum_pad(const attention_job *j, scl_error *err)
+{
+    int64_t columns = scl_shape_count(j->b->node->inputs[PAD]->shape);
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_long(&args, j->l.pad_parts);
+    cl_arg_buffer(&args, j->b->outputs[PAD]);
+    cl_arg_int(&args, columns);
+    cl_arg_int(&args, j->l.batch);
+    cl_arg_int(&args, j->l.windows);
+    cl_arg_int(&args, j->l.attr->heads);
+    cl_arg_int(&args, j->l.key_tiles);
+    cl_arg_int(&args, j->l.attr->k_col);
+    cl_arg_int(&args, j->l.attr->v_col);
+    cl_work work = {.file = "attention_sums",
+                    .kernel = "sum_pad_parts",
+                    .options = j->options,
+                    .global = {(size_t)columns},
+                    .local = {16}};
+    return cl_launch_add(j->device, j->launch, &work, &args, err);
+}
+
+static scl_status sum_table(const attention_job *j, int output, scl_error *err)
+{
+    int64_t side = output == REL_W ? j->l.win_w : j->l.win_h;
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[Q]);
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_long(&args, output == REL_W ? j->l.d_by_col : j->l.d_by_row);
+    cl_arg_buffer(&args, j->b->outputs[output]);
+    cl_arg_int(&args, j->l.batch);
+    cl_arg_int(&args, j->l.attr->heads);
+    arg_columns(&args, j, Q);
+    cl_arg_int(&args, side);
+    cl_arg_int(&args, j->l.queries);
+    cl_arg_int(&args, output == REL_W);
+    arg_geometry(&args, &j->l);
+    cl_work work = {
+        .file = "attention_sums",
+        .kernel = "sum_table",
+        .options = j->options,
+        .global = {cl_ceil_div((size_t)j->l.attr->head_dim, (size_t)j->device->tuning.vector_width),
+                   (size_t)(2 * side - 1)}};
+    return cl_launch_add(j->device, j->launch, &work, &args, err);
+}
+
+static scl_status prepare_backward(cl_device *device, const scl_binding *b, scl_launch *launch,
+                                   scl_error *err)
+{
+    char options[160];
+    attention_job job = {.device = device,
+                         .b = b,
+                         .launch = launch,
+                         .options = options,
+                         .l = lay_out(device, b->node)};
+    make_options(&job.l, device, options);
+    if (job.l.cpu) {
+        SCL_TRY(pack_panels(&job, K, job.l.k_panels, err));
+        SCL_TRY(pack_panels(&job, V, job.l.v_panels, err));
+        SCL_TRY(pack_panels(&job, Q, job.l.q_panels, err));
+        SCL_TRY(pack_panels(&job, DOUT, job.l.dout_panels, err));
+    } else if (job.l.has_rel) {
+        SCL_TRY(relative_terms(&job, err));
+    }
+    SCL_TRY(backward_queries(&job, err));
+    bool packed = b->node->inputs[Q] == b->node->inputs[K];
+    if (b->outputs[packed ? Q : K] != NULL || b->outputs[V] != NULL || job.l.has_pad_grad)
+        SCL_TRY(backward_keys(&job, err));
+    if (job.l.has_pad_grad)
+        SCL_TRY(sum_pad(&job, err));
+    if (b->outputs[REL_H] != NULL)
+        SCL_TRY(sum_table(&job, REL_H, err));
+    return b->outputs[REL_W] != NULL ? sum_table(&job, REL_W, err) : SCL_OK;
+}
+
+const cl_op cl_op_attention = {.prepare = prepare_attention, .workspace = attention_workspace};
+const cl_op cl_op_attention_backward = {.prepare = prepare_backward,
+                                        .workspace = attention_workspace};

@@ -1,0 +1,86 @@
+/* Matrix products and layer normalisation. */
+#include "reference/reference.h"
+
+#include <math.h>
+
+static double activate(double x, int32_t act)
+{
+    if (act == SCL_ACT_RELU)
+        return x > 0 ? x : 0;
+    if (act == SCL_ACT_GELU)
+        return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
+    return x;
+}
+
+void reference_gemm(const reference_args *a)
+{
+    const scl_gemm_attr *p = &a->node->attr.gemm;
+    const double *bias = a->in[2], *residual = a->in[3];
+    for (int64_t b = 0; b < p->batch; b++) {
+        const double *A = a->in[0] + b * p->m * p->k, *B = a->in[1] + b * p->k * p->n;
+        for (int64_t m = 0; m < p->m; m++)
+            for (int64_t n = 0; n < p->n; n++) {
+                double sum = 0;
+                for (int64_t k = 0; k < p->k; k++)
+                    sum += (p->trans_a ? A[k * p->m + m] : A[m * p->k + k]) *
+                           (p->trans_b ? B[n * p->k + k] : B[k * p->n + n]);
+                int64_t at = (b * p->m + m) * p->n + n;
+                sum = (double)p->alpha * sum + (bias ? bias[n] : 0) + (residual ? residual[at] : 0);
+                a->out[0][at] = activate(sum, p->act);
+            }
+    }
+}
+
+void reference_layer_norm(const reference_args *a)
+{
+    int64_t n = a->node->inputs[1]->shape.dim[0], rows = reference_count(a->node->outputs[1]);
+    for (int64_t r = 0; r < rows; r++) {
+        const double *x = a->in[0] + r * n;
+        double mean = 0, variance = 0;
+        for (int64_t i = 0; i < n; i++)
+            mean += x[i] / (double)n;
+        for (int64_t i = 0; i < n; i++)
+            variance += (x[i] - mean) * (x[i] - mean) / (double)n;
+        double rstd = 1 / sqrt(variance + (double)a->node->attr.scalar[0]);
+        for (int64_t i = 0; i < n; i++)
+            a->out[0][r * n + i] = (x[i] - mean) * rstd * a->in[1][i] + a->in[2][i];
+        a->out[1][r] = mean;
+        a->out[2][r] = rstd;
+    }
+}
+
+/* inputs x, weight, mean, rstd, dy. With h = (x - mean) rstd and g = dy weight:
+ * dx = rstd (g - mean(g) - h mean(g h)). */
+void reference_layer_norm_backward(const reference_args *a)
+{
+    int64_t n = a->node->inputs[1]->shape.dim[0], rows = reference_count(a->node->inputs[2]);
+    for (int64_t r = 0; r < rows; r++) {
+        const double *x = a->in[0] + r * n, *dy = a->in[4] + r * n;
+        double mean = a->in[2][r], rstd = a->in[3][r], sum_g = 0, sum_gh = 0;
+        for (int64_t i = 0; i < n; i++) {
+            double g = dy[i] * a->in[1][i];
+            sum_g += g / (double)n;
+            sum_gh += g * (x[i] - mean) * rstd / (double)n;
+        }
+        for (int64_t i = 0; i < n; i++) {
+            double g = dy[i] * a->in[1][i], h = (x[i] - mean) * rstd;
+            a->out[0][r * n + i] = rstd * (g - sum_g - h * sum_gh);
+        }
+    }
+}
+
+/* inputs x, mean, rstd, dy. */
+void reference_layer_norm_param_grad(const reference_args *a)
+{
+    int64_t n = a->node->outputs[0]->shape.dim[0], rows = reference_count(a->node->inputs[1]);
+    for (int64_t i = 0; i < n; i++) {
+        double dweight = 0, dbias = 0;
+        for (int64_t r = 0; r < rows; r++) {
+            double dy = a->in[3][r * n + i];
+            dweight += dy * (a->in[0][r * n + i] - a->in[1][r]) * a->in[2][r];
+            dbias += dy;
+        }
+        a->out[0][i] = dweight;
+        a->out[1][i] = dbias;
+    }
+}

@@ -1,0 +1,22 @@
+/* registry.h — the backends there are, and how a device is named.
+ *
+ *   auto               a GPU if there is one, else a CPU device
+ *   opencl:N           the N-th device of `samcl devices`
+ *   opencl:TEXT        the first device whose name or platform holds TEXT (any case)
+ *   reference          plain C in double precision: for checking, not for speed
+ *
+ * "+generic" after an OpenCL device takes the kernels written for GPUs, also on a CPU. */
+#ifndef SCL_BACKENDS_REGISTRY_H
+#define SCL_BACKENDS_REGISTRY_H
+
+#include "graph/backend.h"
+
+/* Opens a device; close it with scl_device_close. SCL_DEVICE lists what there is when nothing
+ * matches; SCL_BAD_CONFIG when `spec` is not of the forms above. */
+scl_status scl_device_open(const char *spec, scl_device **out, scl_error *err);
+void scl_device_close(scl_device *device);
+
+/* The OpenCL devices of this machine in order; returns how many, at most `max`. */
+size_t scl_devices_list(scl_device_info *infos, size_t max);
+
+#endif

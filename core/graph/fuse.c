@@ -1,0 +1,123 @@
+#include "graph/fuse.h"
+
+#include <string.h>
+
+typedef struct fuser {
+    scl_graph *graph;
+    int32_t *readers;  /* by tensor id: how many node inputs name it */
+    scl_node **reader; /* by tensor id: the last node that reads it */
+    bool *removed;     /* by node id */
+} fuser;
+
+static void count_readers(fuser *f)
+{
+    for (size_t n = 0; n < f->graph->node_count; n++) {
+        scl_node *node = f->graph->nodes[n];
+        for (int i = 0; i < node->input_count; i++) {
+            if (node->inputs[i] == NULL)
+                continue;
+            f->readers[node->inputs[i]->id]++;
+            f->reader[node->inputs[i]->id] = node;
+        }
+    }
+}
+
+/* The only node that reads the value, seen through reshapes; NULL when there are others. `seen`
+ * is the tensor by which that node knows it. */
+static scl_node *only_reader(const fuser *f, const scl_tensor *value, const scl_tensor **seen)
+{
+    while (!value->keep && f->readers[value->id] == 1) {
+        scl_node *node = f->reader[value->id];
+        *seen = value;
+        if (node->op != SCL_OP_RESHAPE)
+            return node;
+        value = node->outputs[0];
+    }
+    return NULL;
+}
+
+static void remove_views(fuser *f, const scl_tensor *from, const scl_tensor *until)
+{
+    while (from != until) {
+        scl_node *view = f->reader[from->id];
+        f->removed[view->id] = true;
+        from = view->outputs[0];
+    }
+}
+
+/* Gives the reader's place and result to the gemm. */
+static void take_over(fuser *f, scl_node *gemm, scl_node *node, const scl_tensor *seen)
+{
+    remove_views(f, gemm->outputs[0], seen);
+    f->removed[gemm->id] = true;
+    scl_tensor *result = node->outputs[0];
+    int32_t id = node->id;
+    *node = *gemm;
+    node->id = id;
+    node->outputs[0] = result;
+    result->producer = node;
+}
+
+static bool fold_activation(fuser *f, scl_node *gemm)
+{
+    const scl_tensor *seen = NULL;
+    scl_node *node = only_reader(f, gemm->outputs[0], &seen);
+    bool plain = gemm->attr.gemm.act == SCL_ACT_NONE && gemm->inputs[3] == NULL;
+    if (node == NULL || !plain || (node->op != SCL_OP_RELU && node->op != SCL_OP_GELU))
+        return false;
+    gemm->attr.gemm.act = node->op == SCL_OP_RELU ? SCL_ACT_RELU : SCL_ACT_GELU;
+    take_over(f, gemm, node, seen);
+    return true;
+}
+
+static bool fold_residual(fuser *f, scl_node *gemm)
+{
+    const scl_tensor *seen = NULL;
+    scl_node *node = only_reader(f, gemm->outputs[0], &seen);
+    bool plain = gemm->attr.gemm.act == SCL_ACT_NONE && gemm->inputs[3] == NULL;
+    if (node == NULL || !plain || node->op != SCL_OP_ADD)
+        return false;
+    scl_tensor *residual = node->inputs[node->inputs[0] == seen ? 1 : 0];
+    if (residual == seen || !scl_shape_equal(residual->shape, seen->shape))
+        return false;
+    gemm->inputs[3] = residual;
+    take_over(f, gemm, node, seen);
+    return true;
+}
+
+static void compact(fuser *f)
+{
+    scl_graph *graph = f->graph;
+    size_t kept = 0;
+    for (size_t n = 0; n < graph->node_count; n++)
+        if (!f->removed[graph->nodes[n]->id])
+            graph->nodes[kept++] = graph->nodes[n];
+    graph->node_count = kept;
+    for (size_t n = 0; n < kept; n++)
+        graph->nodes[n]->id = (int32_t)n;
+}
+
+scl_status scl_graph_fuse(scl_graph *graph, scl_error *err)
+{
+    SCL_TRY(scl_graph_status(graph, err));
+    fuser f = {.graph = graph,
+               .readers = scl_calloc(graph->tensor_count, sizeof(int32_t)),
+               .reader = scl_calloc(graph->tensor_count, sizeof(scl_node *)),
+               .removed = scl_calloc(graph->node_count, sizeof(bool))};
+    scl_status status = SCL_OK;
+    if (f.readers == NULL || f.reader == NULL || f.removed == NULL) {
+        status = scl_out_of_memory(err, graph->tensor_count * sizeof(scl_node *), "fusing");
+    } else {
+        count_readers(&f);
+        for (size_t n = 0; n < graph->node_count; n++) {
+            scl_node *node = graph->nodes[n];
+            if (node->op == SCL_OP_GEMM && !f.removed[node->id] && !fold_activation(&f, node))
+                fold_residual(&f, node);
+        }
+        compact(&f);
+    }
+    scl_free(f.readers);
+    scl_free(f.reader);
+    scl_free(f.removed);
+    return status;
+}

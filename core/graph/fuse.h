@@ -1,0 +1,12 @@
+/* fuse.h — folds activations and residual additions into the matrix product before them. */
+#ifndef SCL_GRAPH_FUSE_H
+#define SCL_GRAPH_FUSE_H
+
+#include "graph/graph.h"
+
+/* Rewrites graph->nodes: gemm -> gelu or relu, and gemm -> add of an equally shaped tensor, become
+ * one gemm where nothing else reads the value in between; a gemm takes one of the two. Call it
+ * once, after autodiff. Returns SCL_OK or out of memory. */
+scl_status scl_graph_fuse(scl_graph *graph, scl_error *err);
+
+#endif

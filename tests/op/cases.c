@@ -1,0 +1,209 @@
+/* The table of cases.h. */
+#include "op/cases.h"
+
+#define BUILD(name, expression)                                                                    \
+    static scl_tensor *name(scl_graph *g, scl_tensor **x, const int64_t *n)                        \
+    {                                                                                              \
+        (void)n;                                                                                   \
+        return expression;                                                                         \
+    }
+
+BUILD(affine, scl_affine(g, x[0], -1.5f, 0.25f))
+BUILD(power, scl_pow(g, x[0], 1.7f))
+BUILD(clamped, scl_clamp(g, x[0], -0.3f, 0.6f))
+BUILD(exponential, scl_exp(g, x[0]))
+BUILD(logarithm, scl_ln(g, x[0]))
+BUILD(root, scl_sqrt(g, x[0]))
+BUILD(absolute, scl_abs(g, x[0]))
+BUILD(stepped, scl_mul(g, scl_step(g, x[0]), x[0]))
+BUILD(sigmoid, scl_sigmoid(g, x[0]))
+BUILD(hyperbolic, scl_tanh(g, x[0]))
+BUILD(softplus, scl_softplus(g, x[0]))
+BUILD(rectified, scl_relu(g, x[0]))
+BUILD(gelu, scl_gelu(g, x[0]))
+BUILD(added, scl_add(g, x[0], x[1]))
+BUILD(subtracted, scl_sub(g, x[0], x[1]))
+BUILD(multiplied, scl_mul(g, x[0], x[1]))
+BUILD(squared, scl_mul(g, x[0], x[0]))
+BUILD(divided, scl_div(g, x[0], x[1]))
+BUILD(safely_divided, scl_safe_div(g, x[0], scl_mul(g, x[1], scl_step(g, x[1]))))
+BUILD(larger, scl_maximum(g, x[0], x[1]))
+BUILD(smaller, scl_minimum(g, x[0], x[1]))
+BUILD(shared, scl_add(g, scl_mul(g, x[0], scl_stop_gradient(g, x[0])), scl_exp(g, x[0])))
+BUILD(reshaped, scl_mul(g, scl_reshape(g, x[0], SCL_SHAPE(n[0], n[1])), x[1]))
+BUILD(summed, scl_sum(g, x[0], (int)n[0], (int)n[1]))
+BUILD(averaged, scl_mean(g, x[0], (int)n[0], (int)n[1]))
+BUILD(repeated, scl_broadcast(g, x[0], SCL_SHAPE(n[0], n[1], n[2])))
+BUILD(sliced, scl_slice(g, x[0], (int)n[0], n[1], n[2]))
+BUILD(padded, scl_pad(g, x[0], (int)n[0], n[1], n[2]))
+BUILD(joined, scl_concat(g, (scl_tensor *const[]){x[0], x[1], x[2], x[0]}, 4, (int)n[0]))
+BUILD(patches, scl_im2col(g, x[0], n[0], n[1], n[2]))
+BUILD(unpatched, scl_col2im(g, x[0], n[0], n[1], n[2], n[3], n[4]))
+BUILD(convolved, scl_conv2d(g, x[0], x[1], x[2], n[0], n[1]))
+BUILD(upsampled, scl_conv_transpose2d(g, x[0], x[1], x[2]))
+BUILD(product, scl_matmul(g, x[0], x[1], n[0] != 0, n[1] != 0, 0.7f))
+BUILD(linear, scl_linear(g, x[0], x[1], x[2], 1.25f))
+BUILD(normalised, scl_layer_norm(g, x[0], x[1], x[2], 1e-5f))
+BUILD(softmax, scl_softmax(g, x[0], (int)n[0]))
+BUILD(log_softmax, scl_log_softmax(g, x[0], (int)n[0]))
+
+/* Ids -1 .. classes: both ends are out of range. */
+static scl_tensor *one_hot(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    int32_t ids[2 * 3 * 5];
+    for (int i = 0; i < 2 * 3 * 5; i++)
+        ids[i] = (int32_t)((i * 7) % (int)(n[0] + 2)) - 1;
+    scl_tensor *codes = scl_one_hot(g, scl_constant_ids(g, ids, SCL_SHAPE(2, 3, 5)), n[0], (int)n[1]);
+    return scl_mul(g, codes, x[0]);
+}
+
+static scl_tensor *fourier(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    (void)n;
+    scl_tensor *coords = scl_stop_gradient(g, x[0]), *matrix = scl_stop_gradient(g, x[1]);
+    return scl_mul(g, scl_fourier_features(g, coords, matrix), x[2]);
+}
+
+/* n: heads, head_dim, grid h, grid w, window; x: packed qkv, rel_h, rel_w, pad row. */
+static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    int64_t width = n[0] * n[1];
+    scl_attention_attr attr = {.heads = n[0], .head_dim = n[1], .k_col = width, .v_col = 2 * width,
+                               .q_h = n[2], .q_w = n[3], .k_h = n[2], .k_w = n[3],
+                               .window = n[4], .scale = 0.3};
+    scl_attention_inputs in = {x[0], x[0], x[0], x[1], x[2], x[3], NULL};
+    return scl_attention(g, &in, &attr);
+}
+
+/* n: heads, head_dim, queries, keys, use key counts; x: q, k, v apart. */
+static scl_tensor *cross_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    const int32_t counts[2] = {(int32_t)n[3], (int32_t)(n[3] / 2 + 1)};
+    scl_attention_attr attr = {.heads = n[0], .head_dim = n[1], .q_h = 1, .q_w = n[2],
+                               .k_h = 1, .k_w = n[3], .scale = 0.4};
+    scl_attention_inputs in = {.q = x[0], .k = x[1], .v = x[2]};
+    if (n[4])
+        in.key_count = scl_constant_ids(g, counts, SCL_SHAPE(2));
+    return scl_attention(g, &in, &attr);
+}
+
+#define S1(a)          {1, {a}}
+#define S2(a, b)       {2, {a, b}}
+#define S3(a, b, c)    {3, {a, b, c}}
+#define S4(a, b, c, d) {4, {a, b, c, d}}
+
+const op_case op_cases[] = {
+    {"affine", affine, .shapes = {S2(7, 13)}},
+    {"affine of one value", affine, .shapes = {S1(1)}},
+    {"pow", power, .shapes = {S1(37)}, .low = 0.1f, .high = 2},
+    {"clamp", clamped, .shapes = {S1(65)}, .kinked = true},
+    {"exp", exponential, .shapes = {S1(1027)}},
+    {"log", logarithm, .shapes = {S1(33)}, .low = 0.05f, .high = 3},
+    {"sqrt", root, .shapes = {S1(33)}, .low = 0.05f, .high = 3},
+    {"abs", absolute, .shapes = {S1(97)}, .kinked = true},
+    {"step", stepped, .shapes = {S1(97)}, .kinked = true},
+    {"sigmoid", sigmoid, .shapes = {S1(97)}, .low = -30, .high = 30},
+    {"tanh", hyperbolic, .shapes = {S1(97)}, .low = -5, .high = 5},
+    {"softplus", softplus, .shapes = {S1(97)}, .low = -90, .high = 90},
+    {"relu", rectified, .shapes = {S1(97)}, .kinked = true},
+    {"gelu", gelu, .shapes = {S2(31, 33)}, .low = -6, .high = 6},
+    {"add", added, .shapes = {S2(5, 19), S2(5, 19)}},
+    {"add a row", added, .shapes = {S3(2, 5, 19), S1(19)}},
+    {"add a column", added, .shapes = {S3(2, 5, 19), S3(2, 5, 1)}},
+    {"add a scalar", added, .shapes = {S3(2, 5, 19), S1(1)}},
+    {"add outer", added, .shapes = {S2(5, 1), S2(1, 7)}},
+    {"add across the middle", added, .shapes = {S4(2, 1, 3, 17), S4(1, 5, 3, 1)}},
+    {"add in five dimensions", added,
+     .shapes = {{5, {2, 1, 3, 1, 5}}, {5, {1, 4, 1, 3, 5}}}},
+    {"sub", subtracted, .shapes = {S2(3, 100), S1(100)}},
+    {"mul", multiplied, .shapes = {S3(2, 3, 35), S3(2, 1, 35)}},
+    {"mul by itself", squared, .shapes = {S1(77)}},
+    {"div", divided, .shapes = {S2(6, 11), S2(6, 1)}, .low = 0.5f, .high = 2},
+    {"safe_div", safely_divided, .shapes = {S2(6, 11), S2(6, 11)}, .kinked = true,
+     .tolerance = 1e-5},
+    {"maximum", larger, .shapes = {S2(6, 11), S1(11)}, .kinked = true},
+    {"minimum", smaller, .shapes = {S2(6, 11), S2(6, 1)}, .kinked = true},
+    {"a value used three times", shared, .shapes = {S1(45)}, .kinked = true},
+    {"reshape", reshaped, .n = {6, 10}, .shapes = {S3(3, 4, 5), S2(6, 10)}},
+    {"sum of the last axis", summed, .n = {-1, 1}, .shapes = {S3(3, 5, 1037)}},
+    {"sum of the first axis", summed, .n = {0, 1}, .shapes = {S2(517, 23)}},
+    {"sum of the middle", summed, .n = {1, 2}, .shapes = {S4(3, 7, 5, 13)}},
+    {"sum of all", summed, .n = {0, 2}, .shapes = {S2(97, 301)}},
+    {"sum of many rows", summed, .n = {0, 1}, .shapes = {S2(4099, 3)}, .tolerance = 1e-5},
+    {"mean", averaged, .n = {1, 2}, .shapes = {S3(2, 21, 33)}},
+    {"broadcast", repeated, .n = {4, 7, 19}, .shapes = {S2(7, 1)}},
+    {"broadcast the front", repeated, .n = {4, 7, 19}, .shapes = {S3(1, 7, 19)}},
+    {"slice of the last axis", sliced, .n = {-1, 3, 5}, .shapes = {S2(7, 11)}},
+    {"slice of the middle", sliced, .n = {1, 1, 2}, .shapes = {S3(3, 4, 9)}},
+    {"pad of the last axis", padded, .n = {-1, 3, 12}, .shapes = {S2(7, 5)}},
+    {"pad of the middle", padded, .n = {1, 2, 5}, .shapes = {S3(3, 2, 9)}},
+    {"concat of the middle", joined, .n = {1}, .shapes = {S3(2, 3, 7), S3(2, 1, 7), S3(2, 5, 7)}},
+    {"concat of the last axis", joined, .n = {-1}, .shapes = {S2(3, 4), S2(3, 1), S2(3, 70)}},
+    {"im2col 16 by 16", patches, .n = {16, 16, 0}, .shapes = {S4(2, 32, 48, 3)}},
+    {"im2col 3 by 3", patches, .n = {3, 1, 1}, .shapes = {S4(2, 5, 7, 3)}},
+    {"im2col with a rest", patches, .n = {3, 2, 0}, .shapes = {S4(1, 8, 6, 2)}},
+    {"col2im 2 by 2", unpatched, .n = {6, 10, 2, 2, 0}, .shapes = {S4(2, 3, 5, 28)}},
+    {"col2im 3 by 3", unpatched, .n = {5, 4, 3, 1, 1}, .shapes = {S4(1, 5, 4, 18)}},
+    {"conv 3 by 3", convolved, .n = {1, 1},
+     .shapes = {S4(2, 6, 5, 3), S4(7, 3, 3, 3), S1(7)}},
+    {"conv 1 by 1", convolved, .n = {1, 0}, .shapes = {S4(2, 3, 5, 9), S4(4, 9, 1, 1), S1(4)}},
+    {"conv 2 by 2 stride 2", convolved, .n = {2, 0},
+     .shapes = {S4(1, 6, 8, 1), S4(4, 1, 2, 2), S1(4)}},
+    {"transposed conv", upsampled, .shapes = {S4(2, 3, 5, 8), S4(8, 6, 2, 2), S1(6)}},
+    {"gemm nn", product, .n = {0, 0}, .shapes = {S2(5, 7), S2(7, 9)}},
+    {"gemm nt", product, .n = {0, 1}, .shapes = {S2(13, 37), S2(33, 37)}},
+    {"gemm tn", product, .n = {1, 0}, .shapes = {S2(65, 21), S2(65, 31)}},
+    {"gemm tt", product, .n = {1, 1}, .shapes = {S2(11, 14), S2(17, 11)}},
+    {"gemm of one", product, .n = {0, 0}, .shapes = {S2(1, 1), S2(1, 1)}},
+    {"gemm of one row", product, .n = {0, 1}, .shapes = {S2(1, 70), S2(35, 70)}},
+    {"gemm of one column", product, .n = {0, 0}, .shapes = {S2(40, 70), S2(70, 1)}},
+    {"gemm in several slices", product, .n = {0, 1}, .shapes = {S2(99, 523), S2(67, 523)},
+     .tolerance = 5e-6},
+    {"gemm tn in several slices", product, .n = {1, 0}, .shapes = {S2(601, 99), S2(601, 65)},
+     .tolerance = 5e-6},
+    {"gemm nn of many rows", product, .n = {0, 0}, .shapes = {S2(197, 33), S2(33, 64)}},
+    {"gemm nn of few rows", product, .n = {0, 0}, .shapes = {S2(7, 300), S2(300, 129)},
+     .tolerance = 5e-6},
+    {"batched gemm nt", product, .n = {0, 1}, .shapes = {S3(3, 4, 32), S3(3, 77, 32)}},
+    {"batched gemm nn", product, .n = {0, 0}, .shapes = {S3(2, 19, 5), S3(2, 5, 6)}},
+    {"linear", linear, .shapes = {S3(2, 9, 24), S2(40, 24), S1(40)}},
+    {"linear of few rows", linear, .shapes = {S3(1, 7, 24), S2(40, 24), S1(40)}},
+    {"layer_norm", normalised, .shapes = {S3(3, 5, 48), S1(48), S1(48)}, .tolerance = 1e-5},
+    {"layer_norm of 3", normalised, .shapes = {S2(70, 3), S1(3), S1(3)}, .tolerance = 2e-5},
+    {"layer_norm of many rows", normalised, .shapes = {S2(1029, 19), S1(19), S1(19)},
+     .tolerance = 1e-5},
+    {"softmax of the last axis", softmax, .n = {-1}, .shapes = {S2(9, 21)}, .low = -9, .high = 9},
+    {"softmax of the middle", softmax, .n = {1}, .shapes = {S3(2, 3, 70)}, .low = -9, .high = 9},
+    {"log_softmax", log_softmax, .n = {1}, .shapes = {S4(2, 3, 5, 7)}, .low = -9, .high = 9},
+    {"one_hot", one_hot, .n = {4, 1}, .shapes = {S4(2, 4, 3, 5)}},
+    {"one_hot at the end", one_hot, .n = {3, -1}, .shapes = {S4(2, 3, 5, 3)}},
+    {"fourier_features", fourier, .shapes = {S3(2, 3, 2), S2(2, 19), S3(2, 3, 38)},
+     .low = 0, .high = 1, .tolerance = 1e-5},
+    {"global attention", packed_attention, .n = {2, 8, 3, 5, 0},
+     .shapes = {S3(2, 15, 48), S2(5, 8), S2(9, 8)}, .tolerance = 5e-6},
+    {"global attention, head of 16", packed_attention, .n = {1, 16, 6, 6, 0},
+     .shapes = {S3(1, 36, 48), S2(11, 16), S2(11, 16)}, .tolerance = 5e-6},
+    {"windows that fit", packed_attention, .n = {2, 8, 6, 6, 3},
+     .shapes = {S3(1, 36, 48), S2(5, 8), S2(5, 8), S1(48)}, .tolerance = 5e-6},
+    {"windows with padding", packed_attention, .n = {2, 8, 7, 5, 3},
+     .shapes = {S3(2, 35, 48), S2(5, 8), S2(5, 8), S1(48)}, .tolerance = 5e-6},
+    {"windows padded with zeros", packed_attention, .n = {1, 5, 4, 5, 3},
+     .shapes = {S3(1, 20, 15), S2(5, 5), S2(5, 5)}, .tolerance = 5e-6},
+    {"one window larger than the grid", packed_attention, .n = {1, 20, 4, 4, 7},
+     .shapes = {S3(1, 16, 60), S2(13, 20), S2(13, 20), S1(60)}, .tolerance = 5e-6},
+    {"a window of 14", packed_attention, .n = {1, 32, 16, 15, 14},
+     .shapes = {S3(1, 240, 96), S2(27, 32), S2(27, 32), S1(96)}, .tolerance = 1e-5},
+    {"many keys in blocks", packed_attention, .n = {1, 8, 20, 31, 0},
+     .shapes = {S3(1, 620, 24), S2(39, 8), S2(61, 8)}, .tolerance = 1e-5},
+    {"few queries, many keys", cross_attention, .n = {4, 16, 7, 601, 0},
+     .shapes = {S3(2, 7, 64), S3(2, 601, 64), S3(2, 601, 64)}, .tolerance = 1e-5},
+    {"many queries, few keys", cross_attention, .n = {2, 16, 301, 9, 0},
+     .shapes = {S3(2, 301, 32), S3(2, 9, 32), S3(2, 9, 32)}, .tolerance = 1e-5},
+    {"attention to some of the keys", cross_attention, .n = {2, 32, 9, 9, 1},
+     .shapes = {S3(2, 9, 64), S3(2, 9, 64), S3(2, 9, 64)}, .tolerance = 5e-6},
+    {"attention with heads of 80", cross_attention, .n = {1, 80, 13, 19, 0},
+     .shapes = {S3(1, 13, 80), S3(1, 19, 80), S3(1, 19, 80)}, .tolerance = 5e-6},
+    {"attention with heads of 7", cross_attention, .n = {3, 7, 13, 5, 0},
+     .shapes = {S3(2, 13, 21), S3(2, 5, 21), S3(2, 5, 21)}, .tolerance = 5e-6},
+};
+const int op_case_count = sizeof op_cases / sizeof *op_cases;
