@@ -53,7 +53,8 @@ static scl_tensor *one_hot(scl_graph *g, scl_tensor **x, const int64_t *n)
     int32_t ids[2 * 3 * 5];
     for (int i = 0; i < 2 * 3 * 5; i++)
         ids[i] = (int32_t)((i * 7) % (int)(n[0] + 2)) - 1;
-    scl_tensor *codes = scl_one_hot(g, scl_constant_ids(g, ids, SCL_SHAPE(2, 3, 5)), n[0], (int)n[1]);
+    scl_tensor *codes =
+        scl_one_hot(g, scl_constant_ids(g, ids, SCL_SHAPE(2, 3, 5)), n[0], (int)n[1]);
     return scl_mul(g, codes, x[0]);
 }
 
@@ -68,9 +69,16 @@ static scl_tensor *fourier(scl_graph *g, scl_tensor **x, const int64_t *n)
 static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
     int64_t width = n[0] * n[1];
-    scl_attention_attr attr = {.heads = n[0], .head_dim = n[1], .k_col = width, .v_col = 2 * width,
-                               .q_h = n[2], .q_w = n[3], .k_h = n[2], .k_w = n[3],
-                               .window = n[4], .scale = 0.3};
+    scl_attention_attr attr = {.heads = n[0],
+                               .head_dim = n[1],
+                               .k_col = width,
+                               .v_col = 2 * width,
+                               .q_h = n[2],
+                               .q_w = n[3],
+                               .k_h = n[2],
+                               .k_w = n[3],
+                               .window = n[4],
+                               .scale = 0.3};
     scl_attention_inputs in = {x[0], x[0], x[0], x[1], x[2], x[3], NULL};
     return scl_attention(g, &in, &attr);
 }
@@ -79,18 +87,47 @@ static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t 
 static scl_tensor *cross_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
     const int32_t counts[2] = {(int32_t)n[3], (int32_t)(n[3] / 2 + 1)};
-    scl_attention_attr attr = {.heads = n[0], .head_dim = n[1], .q_h = 1, .q_w = n[2],
-                               .k_h = 1, .k_w = n[3], .scale = 0.4};
+    scl_attention_attr attr = {.heads = n[0],
+                               .head_dim = n[1],
+                               .q_h = 1,
+                               .q_w = n[2],
+                               .k_h = 1,
+                               .k_w = n[3],
+                               .scale = 0.4};
     scl_attention_inputs in = {.q = x[0], .k = x[1], .v = x[2]};
     if (n[4])
         in.key_count = scl_constant_ids(g, counts, SCL_SHAPE(2));
     return scl_attention(g, &in, &attr);
 }
 
-#define S1(a)          {1, {a}}
-#define S2(a, b)       {2, {a, b}}
-#define S3(a, b, c)    {3, {a, b, c}}
-#define S4(a, b, c, d) {4, {a, b, c, d}}
+#define S1(a)                                                                                      \
+    {                                                                                              \
+        1,                                                                                         \
+        {                                                                                          \
+            a                                                                                      \
+        }                                                                                          \
+    }
+#define S2(a, b)                                                                                   \
+    {                                                                                              \
+        2,                                                                                         \
+        {                                                                                          \
+            a, b                                                                                   \
+        }                                                                                          \
+    }
+#define S3(a, b, c)                                                                                \
+    {                                                                                              \
+        3,                                                                                         \
+        {                                                                                          \
+            a, b, c                                                                                \
+        }                                                                                          \
+    }
+#define S4(a, b, c, d)                                                                             \
+    {                                                                                              \
+        4,                                                                                         \
+        {                                                                                          \
+            a, b, c, d                                                                             \
+        }                                                                                          \
+    }
 
 const op_case op_cases[] = {
     {"affine", affine, .shapes = {S2(7, 13)}},
@@ -113,8 +150,7 @@ const op_case op_cases[] = {
     {"add a scalar", added, .shapes = {S3(2, 5, 19), S1(1)}},
     {"add outer", added, .shapes = {S2(5, 1), S2(1, 7)}},
     {"add across the middle", added, .shapes = {S4(2, 1, 3, 17), S4(1, 5, 3, 1)}},
-    {"add in five dimensions", added,
-     .shapes = {{5, {2, 1, 3, 1, 5}}, {5, {1, 4, 1, 3, 5}}}},
+    {"add in five dimensions", added, .shapes = {{5, {2, 1, 3, 1, 5}}, {5, {1, 4, 1, 3, 5}}}},
     {"sub", subtracted, .shapes = {S2(3, 100), S1(100)}},
     {"mul", multiplied, .shapes = {S3(2, 3, 35), S3(2, 1, 35)}},
     {"mul by itself", squared, .shapes = {S1(77)}},
@@ -144,8 +180,7 @@ const op_case op_cases[] = {
     {"im2col with a rest", patches, .n = {3, 2, 0}, .shapes = {S4(1, 8, 6, 2)}},
     {"col2im 2 by 2", unpatched, .n = {6, 10, 2, 2, 0}, .shapes = {S4(2, 3, 5, 28)}},
     {"col2im 3 by 3", unpatched, .n = {5, 4, 3, 1, 1}, .shapes = {S4(1, 5, 4, 18)}},
-    {"conv 3 by 3", convolved, .n = {1, 1},
-     .shapes = {S4(2, 6, 5, 3), S4(7, 3, 3, 3), S1(7)}},
+    {"conv 3 by 3", convolved, .n = {1, 1}, .shapes = {S4(2, 6, 5, 3), S4(7, 3, 3, 3), S1(7)}},
     {"conv 1 by 1", convolved, .n = {1, 0}, .shapes = {S4(2, 3, 5, 9), S4(4, 9, 1, 1), S1(4)}},
     {"conv 2 by 2 stride 2", convolved, .n = {2, 0},
      .shapes = {S4(1, 6, 8, 1), S4(4, 1, 2, 2), S1(4)}},
@@ -177,8 +212,8 @@ const op_case op_cases[] = {
     {"log_softmax", log_softmax, .n = {1}, .shapes = {S4(2, 3, 5, 7)}, .low = -9, .high = 9},
     {"one_hot", one_hot, .n = {4, 1}, .shapes = {S4(2, 4, 3, 5)}},
     {"one_hot at the end", one_hot, .n = {3, -1}, .shapes = {S4(2, 3, 5, 3)}},
-    {"fourier_features", fourier, .shapes = {S3(2, 3, 2), S2(2, 19), S3(2, 3, 38)},
-     .low = 0, .high = 1, .tolerance = 1e-5},
+    {"fourier_features", fourier, .shapes = {S3(2, 3, 2), S2(2, 19), S3(2, 3, 38)}, .low = 0,
+     .high = 1, .tolerance = 1e-5},
     {"global attention", packed_attention, .n = {2, 8, 3, 5, 0},
      .shapes = {S3(2, 15, 48), S2(5, 8), S2(9, 8)}, .tolerance = 5e-6},
     {"global attention, head of 16", packed_attention, .n = {1, 16, 6, 6, 0},

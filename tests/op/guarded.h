@@ -42,8 +42,8 @@ static inline guarded_buffer guarded_make(scl_device *device, size_t bytes)
     guarded_buffer g = {.bytes = padded + 2 * GUARD_BYTES};
     assert_ok(device->backend->buffer_create(device, g.bytes, &g.whole, &test_error));
     fill_nan(device, g.whole, g.bytes);
-    assert_ok(device->backend->buffer_view(device, g.whole, GUARD_BYTES, bytes, &g.inner,
-                                           &test_error));
+    assert_ok(
+        device->backend->buffer_view(device, g.whole, GUARD_BYTES, bytes, &g.inner, &test_error));
     return g;
 }
 

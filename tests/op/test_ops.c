@@ -34,8 +34,7 @@ static built_case build_case(const op_case *c)
     for (; b.inputs < CASE_INPUTS && c->shapes[b.inputs].ndim > 0; b.inputs++) {
         char name[16];
         snprintf(name, sizeof name, "x%d", b.inputs);
-        b.x[b.inputs] =
-            scl_parameter(b.graph, name, c->shapes[b.inputs], (scl_init){0}, true);
+        b.x[b.inputs] = scl_parameter(b.graph, name, c->shapes[b.inputs], (scl_init){0}, true);
     }
     b.y = c->build(b.graph, b.x, c->n);
     assert_ok(scl_graph_status(b.graph, &test_error));
@@ -54,8 +53,7 @@ static void write_inputs(guarded_run *run, const op_case *c, const built_case *b
     bool given = c->low != 0 || c->high != 0;
     for (int i = 0; i < b->inputs; i++) {
         size_t count = (size_t)scl_shape_count(b->x[i]->shape);
-        float *values =
-            random_values(c->name, i, count, given ? c->low : -1, given ? c->high : 1);
+        float *values = random_values(c->name, i, count, given ? c->low : -1, given ? c->high : 1);
         guarded_write(run, b->x[i], values);
         free(values);
     }
