@@ -1,0 +1,93 @@
+/* image_encoder.c — SAM's ViT with windowed and global attention (modeling/image_encoder.py). */
+#include "model/layers.h"
+
+#include <math.h>
+
+#define NORM_EPS 1e-6
+
+/* rel_pos_h and rel_pos_w start at zero, as does pos_embed. */
+static scl_tensor *relative_table(const scl_sam *m, const char *attn, char axis, int64_t side)
+{
+    const scl_sam_config *c = m->config;
+    return scl_model_param(m, scl_layer_name(m, "%s.rel_pos_%c", attn, axis),
+                           SCL_SHAPE(2 * side - 1, c->embed_dim / c->num_heads), (scl_init){0});
+}
+
+/* x [B, grid*grid, D]. Windows are a matter of the attention op; padded tokens enter it as what
+ * qkv makes of zeros, because SAM pads after norm1. */
+static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x, int64_t window)
+{
+    const scl_sam_config *c = m->config;
+    int64_t grid = scl_sam_grid(c), side = window > 0 ? window : grid;
+    int64_t head_dim = c->embed_dim / c->num_heads;
+    const char *attn = scl_layer_name(m, "%s.attn", block);
+    const char *qkv_name = scl_layer_name(m, "%s.qkv", attn);
+    scl_tensor *qkv = scl_layer_linear(m, qkv_name, x, 3 * c->embed_dim);
+    bool padded = window > 0 && grid % window != 0;
+    scl_attention_inputs in = {
+        .q = qkv,
+        .k = qkv,
+        .v = qkv,
+        .rel_h = relative_table(m, attn, 'h', side),
+        .rel_w = relative_table(m, attn, 'w', side),
+        .pad =
+            padded ? scl_layer_linear_of_zero(m, qkv_name, c->embed_dim, 3 * c->embed_dim) : NULL,
+    };
+    scl_attention_attr attr = {.heads = c->num_heads,
+                               .head_dim = head_dim,
+                               .k_col = c->embed_dim,
+                               .v_col = 2 * c->embed_dim,
+                               .q_h = grid,
+                               .q_w = grid,
+                               .k_h = grid,
+                               .k_w = grid,
+                               .window = window,
+                               .scale = 1 / sqrt((double)head_dim)};
+    const char *outer = scl_graph_scope(m->graph, attn);
+    scl_tensor *y = scl_attention(m->graph, &in, &attr);
+    m->graph->scope = outer;
+    return scl_layer_linear(m, scl_layer_name(m, "%s.proj", attn), y, c->embed_dim);
+}
+
+static scl_tensor *block(const scl_sam *m, int64_t index, scl_tensor *x)
+{
+    const scl_sam_config *c = m->config;
+    const char *name = scl_layer_name(m, "image_encoder.blocks.%d", (int)index);
+    int64_t window = c->global_attn[index] ? 0 : c->window_size;
+    scl_tensor *y = scl_layer_norm_named(m, scl_layer_name(m, "%s.norm1", name), x, NORM_EPS);
+    x = scl_add(m->graph, x, attention(m, name, y, window));
+    y = scl_layer_norm_named(m, scl_layer_name(m, "%s.norm2", name), x, NORM_EPS);
+    y = scl_layer_linear(m, scl_layer_name(m, "%s.mlp.lin1", name), y, c->mlp_dim);
+    y = scl_gelu(m->graph, y);
+    y = scl_layer_linear(m, scl_layer_name(m, "%s.mlp.lin2", name), y, c->embed_dim);
+    return scl_add(m->graph, x, y);
+}
+
+static scl_tensor *neck(const scl_sam *m, scl_tensor *x)
+{
+    int64_t out = m->config->prompt_embed_dim;
+    x = scl_layer_conv(m, "image_encoder.neck.0", x, out, 1, 1, 0, false);
+    x = scl_layer_norm_named(m, "image_encoder.neck.1", x, NORM_EPS);
+    x = scl_layer_conv(m, "image_encoder.neck.2", x, out, 3, 1, 1, false);
+    return scl_layer_norm_named(m, "image_encoder.neck.3", x, NORM_EPS);
+}
+
+scl_tensor *scl_sam_image_encoder(const scl_sam *m, scl_tensor *image)
+{
+    const scl_sam_config *c = m->config;
+    int64_t grid = scl_sam_grid(c), tokens = grid * grid;
+    scl_tensor *x = scl_layer_conv(m, "image_encoder.patch_embed.proj", image, c->embed_dim,
+                                   c->patch_size, c->patch_size, 0, true);
+    if (x == NULL)
+        return NULL;
+    int64_t batch = x->shape.dim[0];
+    const char *outer = scl_graph_scope(m->graph, "image_encoder.pos_embed");
+    scl_tensor *position = scl_model_param(m, "image_encoder.pos_embed",
+                                           SCL_SHAPE(1, grid, grid, c->embed_dim), (scl_init){0});
+    x = scl_add(m->graph, x, position);
+    m->graph->scope = outer;
+    x = scl_reshape(m->graph, x, SCL_SHAPE(batch, tokens, c->embed_dim));
+    for (int64_t i = 0; i < c->depth; i++)
+        x = block(m, i, x);
+    return neck(m, scl_reshape(m->graph, x, SCL_SHAPE(batch, grid, grid, c->embed_dim)));
+}

@@ -1,0 +1,30 @@
+/* layers.h — the layers the parts of SAM are made of; names as in Meta's checkpoints. */
+#ifndef SCL_MODEL_LAYERS_H
+#define SCL_MODEL_LAYERS_H
+
+#include "model/sam.h"
+
+/* "a.b" in the graph's arena; NULL when out of memory (recorded). */
+const char *scl_layer_name(const scl_sam *m, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The parameter `name`, trained when the adaptation says so. */
+scl_tensor *scl_model_param(const scl_sam *m, const char *name, scl_shape shape, scl_init init);
+
+/* x [..., in] -> [..., out] by name.weight, name.bias; a site that adapters may wrap. */
+scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out);
+/* What a linear layer makes of a row of zeros: its bias, unless an adapter changes that. [out] */
+scl_tensor *scl_layer_linear_of_zero(const scl_sam *m, const char *name, int64_t in, int64_t out);
+scl_tensor *scl_layer_norm_named(const scl_sam *m, const char *name, scl_tensor *x, double eps);
+/* Square kernels; bias when `bias` is set. */
+scl_tensor *scl_layer_conv(const scl_sam *m, const char *name, scl_tensor *x, int64_t out,
+                           int64_t kernel, int64_t stride, int64_t pad, bool bias);
+scl_tensor *scl_layer_conv_transpose(const scl_sam *m, const char *name, scl_tensor *x,
+                                     int64_t out);
+/* Three linear layers with ReLU between: name.layers.0 .. name.layers.2. */
+scl_tensor *scl_layer_mlp3(const scl_sam *m, const char *name, scl_tensor *x, int64_t hidden,
+                           int64_t out);
+/* torch.nn.Embedding's weight. */
+scl_tensor *scl_layer_embedding(const scl_sam *m, const char *name, int64_t rows, int64_t dim);
+
+#endif
