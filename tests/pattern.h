@@ -1,0 +1,31 @@
+/* pattern.h — bytes that tests/reference/pattern.py makes as well, and a hash that both compute. */
+#ifndef SCL_TESTS_PATTERN_H
+#define SCL_TESTS_PATTERN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Byte i of the pattern: looks random, and needs no state. */
+static inline uint8_t pattern_byte(uint64_t i)
+{
+    uint64_t z = (i + 1) * 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 32)) * 0xD6E8FEB86659FD93u;
+    return (uint8_t)(z >> 56);
+}
+
+static inline void pattern_fill(void *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        ((uint8_t *)data)[i] = pattern_byte(i);
+}
+
+/* A polynomial in 64 bits: order matters, and numpy can compute it without a loop. */
+static inline uint64_t pattern_hash(const void *data, size_t bytes)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < bytes; i++)
+        hash = hash * 0xD6E8FEB86659FD93u + ((const uint8_t *)data)[i] + 1;
+    return hash;
+}
+
+#endif
