@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#define TINY     1e-290
 #define LOG_SPAN 1.3 /* decades from which on a log axis is labelled by powers of ten */
 
 scl_axis scl_axis_make(bool log)
@@ -121,9 +122,9 @@ static void widen(scl_axis *axis, double padding)
         axis->high *= factor;
     } else {
         double size = fmax(fabs(axis->low), fabs(axis->high));
-        /* Values equal but for rounding are one value. */
-        bool flat = axis->high - axis->low <= size * 1e-12;
-        double more = flat ? (size > 0.0 ? size * 0.1 : 1.0) : (axis->high - axis->low) * padding;
+        /* Values equal but for rounding are one value; what is below TINY is 0. */
+        bool flat = axis->high - axis->low <= fmax(size * 1e-12, TINY);
+        double more = flat ? (size > TINY ? size * 0.1 : 1.0) : (axis->high - axis->low) * padding;
         axis->low = axis->low >= 0.0 ? fmax(axis->low - more, 0.0) : axis->low - more;
         axis->high = axis->high <= 0.0 && !flat ? fmin(axis->high + more, 0.0) : axis->high + more;
     }

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "io/image.h"
+#include "io/resize.h"
 #include "picture/font.h"
 
 #include <math.h>
@@ -193,6 +194,19 @@ void scl_canvas_blit(scl_canvas *canvas, int x, int y, const uint8_t *rgb, int w
     }
 }
 
+scl_status scl_canvas_blit_scaled(scl_canvas *canvas, int x, int y, int width, int height,
+                                  const uint8_t *rgb, int src_width, int src_height, scl_error *err)
+{
+    scl_canvas resized;
+    SCL_TRY(scl_canvas_make(&resized, width, height, (scl_color){0, 0, 0}, err));
+    scl_status status =
+        scl_resize_bilinear_u8(rgb, src_width, src_height, 3, resized.pixels, width, height, err);
+    if (status == SCL_OK)
+        scl_canvas_blit(canvas, x, y, resized.pixels, width, height);
+    scl_canvas_free(&resized);
+    return status;
+}
+
 /* Whether another id lies within `reach` of (i, j), counted along rows plus columns. */
 static bool near_other_id(const uint8_t *ids, int width, int height, int i, int j, int reach)
 {
@@ -250,10 +264,12 @@ int scl_text_width(const scl_text_style *style, const char *text)
     return count > 0 ? count * advance_of(style) - style->scale : 0;
 }
 
+/* Bold thickens to the right, but keeps gaps of one pixel open: "m" would become a block. */
 static bool has_ink(const scl_text_style *style, int character, int column, int row)
 {
     return scl_font_ink(character, column, row) ||
-           (style->bold && scl_font_ink(character, column - 1, row));
+           (style->bold && scl_font_ink(character, column - 1, row) &&
+            !scl_font_ink(character, column + 1, row));
 }
 
 /* Fills a cell of the glyph; of an empty cell in the bend of a diagonal, the quarter in the bend,
@@ -282,7 +298,7 @@ static void draw_glyph(scl_canvas *canvas, int64_t x, int64_t y, const scl_text_
     for (int row = 0; row < SCL_FONT_HEIGHT; row++)
         for (int column = 0; column < SCL_FONT_WIDTH; column++) {
             int64_t px = x + (int64_t)column * style->scale, py = y + (int64_t)row * style->scale;
-            if (px > -FAR && px < canvas->width && py > -FAR && py < canvas->height)
+            if (px > INT32_MIN && px < canvas->width && py > INT32_MIN && py < canvas->height)
                 draw_cell(canvas, (int)px, (int)py, style, character, column, row);
         }
 }

@@ -50,6 +50,12 @@ void scl_canvas_disc(scl_canvas *canvas, double x, double y, double radius, scl_
 /* Copies an RGB picture [height, width, 3] to (x, y). */
 void scl_canvas_blit(scl_canvas *canvas, int x, int y, const uint8_t *rgb, int width, int height);
 
+/* Resizes an RGB picture [src_height, src_width, 3] as Pillow's BILINEAR and copies it to (x, y).
+ * SCL_BAD_DATA for sides below 1, SCL_DEVICE when out of memory. */
+scl_status scl_canvas_blit_scaled(scl_canvas *canvas, int x, int y, int width, int height,
+                                  const uint8_t *rgb, int src_width, int src_height,
+                                  scl_error *err);
+
 /* Tints by a map of ids [height, width] placed at (x, y): where the id isn't 0, colors[id] is
  * blended with `alpha`, and is opaque within `outline` pixels of another id. The map's border is no
  * outline. */

@@ -187,11 +187,43 @@ static bool is_shown(const frame *f, const scl_series *series, size_t i)
            scl_axis_shows(&f->up, series->y[i]);
 }
 
-static void draw_series(scl_canvas *canvas, const frame *f, const scl_series *series,
+/* Values that fall into one column of pixels: drawn as one upright stroke, or a run of a million
+ * steps would take a minute. */
+typedef struct column_run {
+    double x, low, high, last;
+} column_run;
+
+static column_run run_at(const frame *f, const scl_series *series, size_t i)
+{
+    double y = to_y(f, series->y[i]);
+    return (column_run){to_x(f, series->x[i]), y, y, y};
+}
+
+static void draw_dense(scl_canvas *canvas, const frame *f, const scl_series *series, double width,
+                       scl_color color)
+{
+    for (size_t i = 0; i < series->count;) {
+        if (!is_shown(f, series, i)) {
+            i++;
+            continue;
+        }
+        column_run run = run_at(f, series, i);
+        for (i++; is_shown(f, series, i) && floor(to_x(f, series->x[i])) == floor(run.x); i++) {
+            run.last = to_y(f, series->y[i]);
+            run.low = fmin(run.low, run.last);
+            run.high = fmax(run.high, run.last);
+        }
+        scl_canvas_line(canvas, run.x, run.low, run.x, run.high, width, color);
+        if (!is_shown(f, series, i))
+            continue;
+        column_run next = run_at(f, series, i);
+        scl_canvas_line(canvas, run.x, run.last, next.x, next.last, width, color);
+    }
+}
+
+static void draw_sparse(scl_canvas *canvas, const frame *f, const scl_series *series, double width,
                         scl_color color)
 {
-    double width = series->faint ? 1.0 : 2.0;
-    color = series->faint ? scl_color_mix(color, white, 0.65) : color;
     bool dots = !series->faint && series->count * MARKER_SPACE <= (size_t)f->width;
     for (size_t i = 0; i < series->count; i++) {
         if (!is_shown(f, series, i))
@@ -204,6 +236,17 @@ static void draw_series(scl_canvas *canvas, const frame *f, const scl_series *se
         if (dots || alone)
             scl_canvas_disc(canvas, x, y, dots ? 3.2 : 1.0 + width / 2.0, color);
     }
+}
+
+static void draw_series(scl_canvas *canvas, const frame *f, const scl_series *series,
+                        scl_color color)
+{
+    double width = series->faint ? 1.0 : 2.0;
+    color = series->faint ? scl_color_mix(color, white, 0.65) : color;
+    if (series->count > 4 * (size_t)f->width)
+        draw_dense(canvas, f, series, width, color);
+    else
+        draw_sparse(canvas, f, series, width, color);
 }
 
 static void draw_curves(scl_canvas *canvas, const frame *f, const scl_panel *panel)
