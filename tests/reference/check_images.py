@@ -3,8 +3,8 @@
 
 usage: check_images.py PATH/TO/image_driver FOLDER...
 
-8-bit files are compared after convert("RGB"), 16-bit gray ones as they are. Exits with 1 if any
-differs. A file that one of the two refuses is listed, and counts as a difference unless both do.
+8-bit files are compared after convert("RGB"), 16-bit gray ones as they are. Of 16-bit colours Pillow
+drops the low byte where the reader rounds: those may differ by 1. Exits with 1 if any other differs. A file that one of the two refuses is listed, and counts as a difference unless both do.
 """
 
 import pathlib
@@ -46,10 +46,11 @@ def compare(driver, path):
     if wanted.shape != found.shape:
         print(f"{path}: shape {found.shape}, Pillow has {wanted.shape}")
         return False
-    if (wanted != found).any():
-        print(f"{path}: {(wanted != found).sum()} of {wanted.size} samples differ")
-        return False
-    return True
+    allowed = 1 if kind == "rgb" and driver_pixels(driver, "raw", path).dtype == np.uint16 else 0
+    differs = np.abs(wanted.astype(int) - found) > allowed
+    if differs.any():
+        print(f"{path}: {differs.sum()} of {wanted.size} samples differ")
+    return not differs.any()
 
 
 def main():
