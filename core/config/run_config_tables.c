@@ -1,0 +1,280 @@
+/* The keys of the run file: their types, defaults, ranges and help, in the order they are shown. */
+#include "config/run_config.h"
+
+#include <math.h>
+
+/* One row of the table of struct S; the key is the field's name. */
+#define ROW(key, type, value, low, high, help)                                                     \
+    {                                                                                              \
+#key, SCL_PARAM_##type, offsetof(S, key), value, low, high, NULL, help                     \
+    }
+#define TEXT(key, type, value, help) ROW(key, type, value, 0, 0, help)
+#define CHOICE(key, value, names, help)                                                            \
+    {                                                                                              \
+#key, SCL_PARAM_CHOICE, offsetof(S, key), value, 0, 0, names, help                         \
+    }
+#define MAP(key, schema, value, absent, example, help)                                             \
+    {                                                                                              \
+#key, SCL_CHILD_MAP, offsetof(S, key), &schema, value, absent, example, help               \
+    }
+#define MAPS(key, schema, value, example, help)                                                    \
+    {                                                                                              \
+#key, SCL_CHILD_MAPS, offsetof(S, key), &schema, value, NULL, example, help                \
+    }
+#define PARAMS(example, help)                                                                      \
+    {                                                                                              \
+        "params", SCL_CHILD_PARAMS, offsetof(S, params), NULL, "{}", NULL, example, help           \
+    }
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+#define SCHEMA(name, children_, child_count_)                                                      \
+    static const scl_schema name##_schema = {name##_params, COUNT(name##_params), children_,       \
+                                             child_count_, sizeof(S)}
+
+/* ------------------------------------------------------------------ model */
+
+#define S scl_model_config
+static const char *const model_types[] = {"vit_b", "vit_l", "vit_h", "vit_nano", "custom", NULL};
+static const scl_param model_params[] = {
+    CHOICE(type, "null", model_types, "size of the image encoder; null: read from the checkpoint"),
+    TEXT(checkpoint, STRING, "null",
+         "weights to start from (.pth, .safetensors or a folder); null: random, from the seed"),
+    ROW(image_size, INT, "null", 16, 8192,
+        "side of the square the image is scaled and padded to, in pixels, a multiple of "
+        "patch_size; null: the model's"),
+    ROW(patch_size, INT, "null", 1, 64, "side of a patch in pixels; null: the model's"),
+    ROW(embed_dim, INT, "null", 1, 8192, "width of the image encoder; null: the model's"),
+    ROW(depth, INT, "null", 1, 256, "blocks of the image encoder; null: the model's"),
+    ROW(num_heads, INT, "null", 1, 256, "attention heads of the image encoder; null: the model's"),
+    ROW(window_size, INT, "null", 1, 512,
+        "side of an attention window, in patches; null: the model's"),
+    ROW(global_attn_indexes, INTS, "null", 0, 255,
+        "blocks that attend over the whole image, counted from 0; null: the model's"),
+    ROW(mlp_ratio, FLOAT, "null", 0.25, 16,
+        "hidden width of a block's MLP over embed_dim; null: the model's"),
+    ROW(prompt_embed_dim, INT, "null", 8, 4096,
+        "width of prompt encoder and mask decoder; null: the model's"),
+    ROW(decoder_depth, INT, "null", 1, 64, "layers of the mask decoder; null: the model's"),
+    ROW(decoder_num_heads, INT, "null", 1, 256,
+        "attention heads of the mask decoder; null: the model's"),
+    ROW(decoder_mlp_dim, INT, "null", 1, 65536,
+        "hidden width of the mask decoder's MLP; null: the model's"),
+    ROW(iou_head_hidden_dim, INT, "null", 1, 65536,
+        "hidden width of the head that predicts the IoU; null: the model's"),
+};
+SCHEMA(model, NULL, 0);
+#undef S
+
+/* ------------------------------------------------------------------ data */
+
+#define S scl_data_folders
+static const scl_param folders_params[] = {
+    TEXT(images, STRING, NULL, "folder of images (PNG or JPEG)"),
+    TEXT(masks, STRING, NULL, "folder of masks, named like the images"),
+};
+SCHEMA(folders, NULL, 0);
+#undef S
+
+/* Offsets from the start of the inner struct of scl_prompt_config. */
+#define INNER(prompt, field)                                                                       \
+    (offsetof(scl_prompt_config, prompt.field) - offsetof(scl_prompt_config, prompt))
+static const scl_param box_params[] = {
+    {"jitter", SCL_PARAM_FLOAT, INNER(box, jitter), "0.1", 0, 1, NULL,
+     "each side is moved at random by up to this share of the box's width or height"},
+};
+static const scl_param point_params[] = {
+    {"count", SCL_PARAM_INT, INNER(point, count), "1", 1, 64, NULL, "points inside the object"},
+    {"negative", SCL_PARAM_INT, INNER(point, negative), "0", 0, 64, NULL,
+     "points outside the object"},
+};
+static const scl_param mask_params[] = {
+    {"noise", SCL_PARAM_FLOAT, INNER(mask, noise), "0", 0, 0.5, NULL,
+     "probability that a pixel of the low-resolution mask is flipped before it is given"},
+};
+static const scl_schema none_schema = {NULL, 0, NULL, 0, sizeof(int32_t)};
+static const scl_schema box_schema = {box_params, COUNT(box_params), NULL, 0,
+                                      sizeof(((scl_prompt_config *)NULL)->box)};
+static const scl_schema point_schema = {point_params, COUNT(point_params), NULL, 0,
+                                        sizeof(((scl_prompt_config *)NULL)->point)};
+static const scl_schema mask_schema = {mask_params, COUNT(mask_params), NULL, 0,
+                                       sizeof(((scl_prompt_config *)NULL)->mask)};
+
+#define S scl_prompt_config
+static const scl_param prompt_params[] = {
+    ROW(weight, FLOAT, "1", 0, 1e6, "how often this prompt is drawn, relative to the others"),
+};
+static const scl_schema_child prompt_children[] = {
+    MAP(none, none_schema, "null", NULL, "{}", "no prompt: the model finds the object by itself"),
+    MAP(box, box_schema, "null", NULL, "{jitter: 0.1}", "the bounding box of the mask"),
+    MAP(point, point_schema, "null", NULL, "{count: 1}", "points drawn from the mask"),
+    MAP(mask, mask_schema, "null", NULL, "{noise: 0.05}", "the mask itself, in low resolution"),
+};
+SCHEMA(prompt, prompt_children, COUNT(prompt_children));
+#undef S
+
+#define S scl_data_config
+static const char *const tasks[] = {"binary", "multiclass", "instances", NULL};
+static const char *const ranges_16bit[] = {"full", "image", NULL};
+static const char *const mask_values[] = {"auto", "binary", "ids", NULL};
+static const scl_param data_params[] = {
+    CHOICE(task, "binary", tasks,
+           "binary: object or background; multiclass: a class per pixel; instances: objects one "
+           "by one"),
+    ROW(classes, INT, "null", 2, 65536,
+        "classes with the background, for multiclass only: mask values are 0 to classes - 1"),
+    TEXT(class_names, STRINGS, "null", "a name for each class, in the order of the mask values"),
+    ROW(ignore_index, INT, "null", 0, 65535, "mask value whose pixels do not count; null: none"),
+    ROW(val_split, FLOAT, "0", 0, 0.9,
+        "share of the training images set aside for validation, when val is not given"),
+    ROW(hflip, FLOAT, "0", 0, 1, "probability of a left-right flip"),
+    ROW(vflip, FLOAT, "0", 0, 1, "probability of an upside-down flip"),
+    ROW(objects_per_image, INT, "1", 1, 64,
+        "objects drawn from an image at each visit, for instances only"),
+    ROW(min_object_area, INT, "16", 1, 1e9,
+        "smaller objects are passed over, in pixels, for instances only"),
+    CHOICE(range_16bit, "full", ranges_16bit,
+           "16-bit images: scale 0 to 65535 (full) or each image's own range (image) to 8 bits"),
+    CHOICE(mask_values, "auto", mask_values,
+           "what a mask pixel says: object where not 0 (binary), an id (ids), or by the task "
+           "(auto)"),
+};
+static const scl_schema_child data_children[] = {
+    MAP(train, folders_schema, NULL, NULL, "{images: data/train/images, masks: data/train/masks}",
+        "what is trained on"),
+    MAP(val, folders_schema, "null", NULL, "{images: data/val/images, masks: data/val/masks}",
+        "what the best checkpoint is chosen by"),
+    MAP(test, folders_schema, "null", NULL, "{images: data/test/images, masks: data/test/masks}",
+        "what the final report is made on"),
+    MAPS(prompts, prompt_schema, "[none]", "{box: {jitter: 0.1}}",
+         "the prompts training draws from; each is none, box, point or mask"),
+};
+SCHEMA(data, data_children, COUNT(data_children));
+#undef S
+
+/* ------------------------------------------------------------------ plugins */
+
+#define S scl_adapter_config
+static const scl_param adapter_params[] = {
+    TEXT(use, STRING, NULL, "name of the adapter plugin, such as lora"),
+};
+static const scl_schema_child adapter_children[] = {
+    PARAMS("{rank: 4}", "the plugin's own parameters, see its page"),
+};
+SCHEMA(adapter, adapter_children, COUNT(adapter_children));
+#undef S
+
+#define S scl_loss_config
+static const scl_param loss_params[] = {
+    TEXT(use, STRING, NULL, "name of the loss plugin, such as dice"),
+    ROW(weight, FLOAT, "1", 0, 1e6, "factor of this loss in the sum"),
+};
+static const scl_schema_child loss_children[] = {
+    PARAMS("{smooth: 1.0}", "the plugin's own parameters, see its page"),
+};
+SCHEMA(loss, loss_children, COUNT(loss_children));
+#undef S
+
+/* ------------------------------------------------------------------ train */
+
+#define S scl_optimizer_config
+static const char *const optimizer_types[] = {"sgd", "adam", "adamw", NULL};
+static const scl_param optimizer_params[] = {
+    CHOICE(type, "adamw", optimizer_types, "update rule"),
+    ROW(lr, FLOAT, "1e-4", 0, 10, "learning rate after the warm-up"),
+    ROW(weight_decay, FLOAT, "0.01", 0, 10,
+        "decoupled for adamw, added to the gradient for adam and sgd"),
+    ROW(betas, FLOATS, "[0.9, 0.999]", 0, 1,
+        "decay rates of the two moments, each below 1 (adam, adamw)"),
+    ROW(eps, FLOAT, "1e-8", 1e-16, 1, "added to the root of the second moment (adam, adamw)"),
+    ROW(momentum, FLOAT, "0", 0, 1, "share of the last update that is kept (sgd)"),
+    TEXT(nesterov, BOOL, "false", "look ahead along the momentum (sgd)"),
+};
+SCHEMA(optimizer, NULL, 0);
+#undef S
+
+#define S scl_lr_scheduler_config
+static const char *const scheduler_types[] = {"constant", "linear", "cosine", "polynomial", NULL};
+static const scl_param lr_scheduler_params[] = {
+    CHOICE(type, "constant", scheduler_types, "shape of the decay from lr to the end of training"),
+    ROW(warmup_steps, INT, "0", 0, 1e9, "optimizer steps in which lr rises linearly from 0"),
+    ROW(min_lr_ratio, FLOAT, "0", 0, 1, "lr at the end of the decay, as a share of lr"),
+    ROW(power, FLOAT, "1", 0.1, 10, "exponent of the polynomial decay"),
+};
+SCHEMA(lr_scheduler, NULL, 0);
+#undef S
+
+#define S scl_param_group_config
+static const scl_param param_group_params[] = {
+    TEXT(match, STRING, NULL, "parameter names this group is for, with * and ?"),
+    ROW(lr, FLOAT, "null", 0, 10, "learning rate of the group; null: the optimizer's"),
+    ROW(lr_scale, FLOAT, "null", 0, 1000, "factor on the optimizer's learning rate, instead of lr"),
+    ROW(weight_decay, FLOAT, "null", 0, 10, "weight decay of the group; null: the optimizer's"),
+};
+SCHEMA(param_group, NULL, 0);
+#undef S
+
+#define S scl_train_config
+static const char *const metrics[] = {"dice", "iou", "miou", "loss", NULL};
+static const scl_param train_params[] = {
+    ROW(epochs, INT, "20", 1, 1e6, "passes over the training images"),
+    ROW(batch_size, INT, "1", 1, 65536, "images per forward and backward pass"),
+    ROW(grad_accum_steps, INT, "1", 1, 65536, "passes whose gradients make one optimizer step"),
+    ROW(max_grad_norm, FLOAT, "1", 0, 1e6,
+        "gradients are scaled down to this L2 norm; 0: no clipping"),
+    ROW(patience, INT, "0", 0, 1e6,
+        "stop after this many epochs without a better validation result; 0: off"),
+    ROW(save_every, INT, "0", 0, 1e9,
+        "optimizer steps between checkpoints; 0: at the end of each epoch"),
+    CHOICE(metric, "null", metrics,
+           "validation result the best checkpoint is chosen by; null: miou for multiclass, else "
+           "dice"),
+    ROW(samples, INT, "4", 0, 1000, "pictures of predictions saved per epoch"),
+};
+static const scl_schema_child train_children[] = {
+    MAP(optimizer, optimizer_schema, "{}", NULL, "{type: adamw, lr: 1.0e-4, weight_decay: 0.01}",
+        "how the weights are updated"),
+    MAP(lr_scheduler, lr_scheduler_schema, "{}", NULL, "{type: cosine, warmup_steps: 20}",
+        "how the learning rate changes over the steps"),
+    MAPS(param_groups, param_group_schema, "[]", "{match: \"mask_decoder.*\", lr_scale: 0.1}",
+         "other settings for some parameters; the first group that matches a name counts"),
+};
+SCHEMA(train, train_children, COUNT(train_children));
+#undef S
+
+/* ------------------------------------------------------------------ cache and root */
+
+#define S scl_cache_config
+static const scl_param cache_params[] = {
+    ROW(memory, BYTES, "1GiB", 0, INFINITY, "host memory for what frozen layers compute; 0: none"),
+    ROW(disk, BYTES, "8GiB", 0, INFINITY, "disk space for the same; 0: none"),
+    TEXT(folder, STRING, "null", "where on disk; null: the folder cache in output_dir"),
+};
+SCHEMA(cache, NULL, 0);
+#undef S
+
+#define S scl_run_config
+static const scl_param root_params[] = {
+    TEXT(name, STRING, "null", "name of the run and its folder; null: the run file's name"),
+    TEXT(device, STRING, "auto", "auto, opencl:0, or a part of a device's name"),
+    ROW(seed, INT, "0", 0, INFINITY, "fixes weights, order, augmentation and prompts"),
+    TEXT(output_dir, STRING, "runs", "folder the run's own folder is made in"),
+    TEXT(train_also, STRINGS, "[]",
+         "parameters trained besides the adapter's, as names with * and ?"),
+};
+static const scl_schema_child root_children[] = {
+    MAP(model, model_schema, "{}", NULL,
+        "{type: vit_b, checkpoint: sam_vit_b_01ec64.pth, image_size: 1024}",
+        "the network that is tuned or run"),
+    MAP(data, data_schema, NULL, NULL,
+        "{train: {images: data/train/images, masks: data/train/masks}}",
+        "images, masks, and how they are fed"),
+    MAP(adapter, adapter_schema, "null", "none", "{use: lora, params: {rank: 4}}",
+        "plugin that wraps layers of the model"),
+    MAPS(losses, loss_schema, "[{use: bce_with_logits}, {use: dice}]", "{use: dice, weight: 1.0}",
+         "what training makes small: a weighted sum of plugins, at least one"),
+    MAP(train, train_schema, "{}", NULL, "{epochs: 20, batch_size: 2}", "the training itself"),
+    MAP(cache, cache_schema, "{}", NULL, "{memory: 1GiB, disk: 8GiB}",
+        "keeps the results of frozen layers from one epoch to the next"),
+};
+const scl_schema scl_run_config_schema = {root_params, COUNT(root_params), root_children,
+                                          COUNT(root_children), sizeof(S)};
+#undef S
