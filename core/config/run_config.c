@@ -77,6 +77,8 @@ void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *para
                                  const char *path, const scl_param *table, size_t count,
                                  size_t size)
 {
+    if (config->root == NULL)
+        return NULL;
     void *values = scl_arena_alloc(&config->arena, size);
     if (values == NULL) {
         note_failed(config, size);
@@ -95,10 +97,12 @@ void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *para
 
 void scl_run_config_complain(scl_run_config *config, const char *path, const char *format, ...)
 {
+    scl_place place = {.file = config->path};
+    if (config->root != NULL)
+        place = scl_yaml_path_place(config->root, path);
     va_list args;
     va_start(args, format);
-    scl_diagnostics_addv(&config->diagnostics, scl_yaml_path_place(config->root, path), format,
-                         args);
+    scl_diagnostics_addv(&config->diagnostics, place, format, args);
     va_end(args);
 }
 

@@ -204,7 +204,8 @@ void scl_run_config_load_text(scl_run_config *config, const char *path, const ch
 /* Reads a plugin's parameters against its table: `params` is config->adapter.params or that of a
  * loss, `path` its place ("adapter.params", "losses[1].params"). The result is a struct of `size`
  * zeroed bytes with every field of the table set, also kept in params->values; NULL when out of
- * memory. The table must pass scl_schema_check_table and outlive the config. */
+ * memory or when the file was not YAML. The table must pass scl_schema_check_table and outlive the
+ * config. */
 void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *params,
                                  const char *path, const scl_param *table, size_t count,
                                  size_t size);

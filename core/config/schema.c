@@ -142,7 +142,7 @@ static void complain_of_item(const section *s, const scl_schema_child *child, co
         if (schema->children[i].kind == SCL_CHILD_MAP)
             scl_str_add(&words, "%s%s", words.length > 0 ? ", " : "one of ",
                         schema->children[i].key);
-    if (words.length == 0)
+    if (words.length == 0 || words.failed)
         complain_of_kind(s, child, false, item);
     else if (item->kind != SCL_YAML_INVALID)
         scl_diagnostics_add(s->reader->diagnostics, item->place,

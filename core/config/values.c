@@ -103,7 +103,8 @@ const char *scl_value_expected(const scl_param *param, scl_arena *arena)
     scl_str words = {0};
     for (const char *const *choice = param->choices; choice != NULL && *choice != NULL; choice++)
         scl_str_add(&words, "%s%s", words.length > 0 ? ", " : "one of ", *choice);
-    const char *copy = scl_arena_strdup(arena, scl_str_text(&words));
+    bool complete = words.length > 0 && !words.failed;
+    const char *copy = complete ? scl_arena_strdup(arena, words.text) : NULL;
     scl_str_free(&words);
     return copy != NULL ? copy : "one of its choices";
 }
@@ -133,7 +134,7 @@ const char *scl_value_range(const scl_param *param, scl_arena *arena)
         scl_str_add(&words, " and ");
         write_bound(param, param->max, &words);
     }
-    const char *copy = scl_arena_strdup(arena, scl_str_text(&words));
+    const char *copy = words.failed ? NULL : scl_arena_strdup(arena, words.text);
     scl_str_free(&words);
     return copy != NULL ? copy : "within its range";
 }
@@ -154,7 +155,9 @@ static const char *advice(const scl_param *param, const scl_yaml *node, scl_aren
     double number;
     const char *text = NULL;
     bool is_number = scl_text_read_double(node->text, &number);
-    if (param->type == SCL_PARAM_STRINGS && !scl_yaml_is_null(node))
+    if (item_type(param->type) != 0 && scl_yaml_is_null(node))
+        text = ": write []";
+    else if (param->type == SCL_PARAM_STRINGS)
         text = scl_arena_printf(arena, ": write [\"%s\"]", scl_text_quote(arena, node->text));
     else if (item_type(param->type) != 0)
         text = scl_arena_printf(arena, ": write [%s]", scl_text_quote(arena, node->text));
