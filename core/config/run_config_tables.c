@@ -4,27 +4,20 @@
 #include <math.h>
 
 /* One row of the table of struct S; the key is the field's name. */
+/* clang-format off */
 #define ROW(key, type, value, low, high, help)                                                     \
-    {                                                                                              \
-#key, SCL_PARAM_##type, offsetof(S, key), value, low, high, NULL, help                     \
-    }
-#define TEXT(key, type, value, help) ROW(key, type, value, 0, 0, help)
+    {#key, SCL_PARAM_##type, offsetof(S, key), value, low, high, NULL, help}
+/* Without a range. */
+#define ANY(key, type, value, help) ROW(key, type, value, 0, 0, help)
 #define CHOICE(key, value, names, help)                                                            \
-    {                                                                                              \
-#key, SCL_PARAM_CHOICE, offsetof(S, key), value, 0, 0, names, help                         \
-    }
+    {#key, SCL_PARAM_CHOICE, offsetof(S, key), value, 0, 0, names, help}
 #define MAP(key, schema, value, absent, example, help)                                             \
-    {                                                                                              \
-#key, SCL_CHILD_MAP, offsetof(S, key), &schema, value, absent, example, help               \
-    }
+    {#key, SCL_CHILD_MAP, offsetof(S, key), &schema, value, absent, example, help}
 #define MAPS(key, schema, value, example, help)                                                    \
-    {                                                                                              \
-#key, SCL_CHILD_MAPS, offsetof(S, key), &schema, value, NULL, example, help                \
-    }
+    {#key, SCL_CHILD_MAPS, offsetof(S, key), &schema, value, NULL, example, help}
 #define PARAMS(example, help)                                                                      \
-    {                                                                                              \
-        "params", SCL_CHILD_PARAMS, offsetof(S, params), NULL, "{}", NULL, example, help           \
-    }
+    {"params", SCL_CHILD_PARAMS, offsetof(S, params), NULL, "{}", NULL, example, help}
+/* clang-format on */
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 #define SCHEMA(name, children_, child_count_)                                                      \
     static const scl_schema name##_schema = {name##_params, COUNT(name##_params), children_,       \
@@ -36,8 +29,8 @@
 static const char *const model_types[] = {"vit_b", "vit_l", "vit_h", "vit_nano", "custom", NULL};
 static const scl_param model_params[] = {
     CHOICE(type, "null", model_types, "size of the image encoder; null: read from the checkpoint"),
-    TEXT(checkpoint, STRING, "null",
-         "weights to start from (.pth, .safetensors or a folder); null: random, from the seed"),
+    ANY(checkpoint, STRING, "null",
+        "weights to start from (.pth, .safetensors or a folder); null: random, from the seed"),
     ROW(image_size, INT, "null", 16, 8192,
         "side of the square the image is scaled and padded to, in pixels, a multiple of "
         "patch_size; null: the model's"),
@@ -68,8 +61,8 @@ SCHEMA(model, NULL, 0);
 
 #define S scl_data_folders
 static const scl_param folders_params[] = {
-    TEXT(images, STRING, NULL, "folder of images (PNG or JPEG)"),
-    TEXT(masks, STRING, NULL, "folder of masks, named like the images"),
+    ANY(images, STRING, NULL, "folder of images (PNG or JPEG)"),
+    ANY(masks, STRING, NULL, "folder of masks, named like the images"),
 };
 SCHEMA(folders, NULL, 0);
 #undef S
@@ -121,7 +114,7 @@ static const scl_param data_params[] = {
            "by one"),
     ROW(classes, INT, "null", 2, 65536,
         "classes with the background, for multiclass only: mask values are 0 to classes - 1"),
-    TEXT(class_names, STRINGS, "null", "a name for each class, in the order of the mask values"),
+    ANY(class_names, STRINGS, "null", "a name for each class, in the order of the mask values"),
     ROW(ignore_index, INT, "null", 0, 65535, "mask value whose pixels do not count; null: none"),
     ROW(val_split, FLOAT, "0", 0, 0.9,
         "share of the training images set aside for validation, when val is not given"),
@@ -154,7 +147,7 @@ SCHEMA(data, data_children, COUNT(data_children));
 
 #define S scl_adapter_config
 static const scl_param adapter_params[] = {
-    TEXT(use, STRING, NULL, "name of the adapter plugin, such as lora"),
+    ANY(use, STRING, NULL, "name of the adapter plugin, such as lora"),
 };
 static const scl_schema_child adapter_children[] = {
     PARAMS("{rank: 4}", "the plugin's own parameters, see its page"),
@@ -164,7 +157,7 @@ SCHEMA(adapter, adapter_children, COUNT(adapter_children));
 
 #define S scl_loss_config
 static const scl_param loss_params[] = {
-    TEXT(use, STRING, NULL, "name of the loss plugin, such as dice"),
+    ANY(use, STRING, NULL, "name of the loss plugin, such as dice"),
     ROW(weight, FLOAT, "1", 0, 1e6, "factor of this loss in the sum"),
 };
 static const scl_schema_child loss_children[] = {
@@ -186,7 +179,7 @@ static const scl_param optimizer_params[] = {
         "decay rates of the two moments, each below 1 (adam, adamw)"),
     ROW(eps, FLOAT, "1e-8", 1e-16, 1, "added to the root of the second moment (adam, adamw)"),
     ROW(momentum, FLOAT, "0", 0, 1, "share of the last update that is kept (sgd)"),
-    TEXT(nesterov, BOOL, "false", "look ahead along the momentum (sgd)"),
+    ANY(nesterov, BOOL, "false", "look ahead along the momentum (sgd)"),
 };
 SCHEMA(optimizer, NULL, 0);
 #undef S
@@ -204,7 +197,7 @@ SCHEMA(lr_scheduler, NULL, 0);
 
 #define S scl_param_group_config
 static const scl_param param_group_params[] = {
-    TEXT(match, STRING, NULL, "parameter names this group is for, with * and ?"),
+    ANY(match, STRING, NULL, "parameter names this group is for, with * and ?"),
     ROW(lr, FLOAT, "null", 0, 10, "learning rate of the group; null: the optimizer's"),
     ROW(lr_scale, FLOAT, "null", 0, 1000, "factor on the optimizer's learning rate, instead of lr"),
     ROW(weight_decay, FLOAT, "null", 0, 10, "weight decay of the group; null: the optimizer's"),
@@ -246,19 +239,19 @@ SCHEMA(train, train_children, COUNT(train_children));
 static const scl_param cache_params[] = {
     ROW(memory, BYTES, "1GiB", 0, INFINITY, "host memory for what frozen layers compute; 0: none"),
     ROW(disk, BYTES, "8GiB", 0, INFINITY, "disk space for the same; 0: none"),
-    TEXT(folder, STRING, "null", "where on disk; null: the folder cache in output_dir"),
+    ANY(folder, STRING, "null", "where on disk; null: the folder cache in output_dir"),
 };
 SCHEMA(cache, NULL, 0);
 #undef S
 
 #define S scl_run_config
 static const scl_param root_params[] = {
-    TEXT(name, STRING, "null", "name of the run and its folder; null: the run file's name"),
-    TEXT(device, STRING, "auto", "auto, opencl:0, or a part of a device's name"),
+    ANY(name, STRING, "null", "name of the run and its folder; null: the run file's name"),
+    ANY(device, STRING, "auto", "auto, opencl:0, or a part of a device's name"),
     ROW(seed, INT, "0", 0, INFINITY, "fixes weights, order, augmentation and prompts"),
-    TEXT(output_dir, STRING, "runs", "folder the run's own folder is made in"),
-    TEXT(train_also, STRINGS, "[]",
-         "parameters trained besides the adapter's, as names with * and ?"),
+    ANY(output_dir, STRING, "runs", "folder the run's own folder is made in"),
+    ANY(train_also, STRINGS, "[]",
+        "parameters trained besides the adapter's, as names with * and ?"),
 };
 static const scl_schema_child root_children[] = {
     MAP(model, model_schema, "{}", NULL,
