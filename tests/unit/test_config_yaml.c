@@ -491,6 +491,31 @@ static void errors_are_sorted_capped_and_counted(void **state)
     free(d);
 }
 
+/* However long the lines are, the count of those that did not fit is there. */
+static void capped_errors_always_say_how_many_are_left(void **state)
+{
+    (void)state;
+    scl_diagnostics *d = calloc(1, sizeof *d);
+    assert_non_null(d);
+    for (int length = 60; length < 260; length++) {
+        for (uint32_t i = 1; i <= 90; i++)
+            scl_diagnostics_add(d, (scl_place){"x.yaml", i, 1}, "%*u", length, i);
+        scl_error err = {0};
+        assert_int_equal(scl_diagnostics_finish(d, "x.yaml", &err), SCL_BAD_CONFIG);
+        const char *last = strrchr(err.text, '\n');
+        assert_non_null(last);
+        unsigned left = 0;
+        size_t lines = 0;
+        for (const char *p = err.text; *p != '\0'; p++)
+            lines += *p == '\n';
+        assert_int_equal(sscanf(last, "\n  … and %u more", &left), 1);
+        assert_non_null(strstr(last, " more"));
+        assert_int_equal(left + lines - 1, 90);
+        scl_diagnostics_free(d);
+    }
+    free(d);
+}
+
 static void failing_allocations_are_reported(void **state)
 {
     (void)state;
@@ -553,6 +578,7 @@ int main(void)
         cmocka_unit_test(quotes_in_messages_are_safe),
         cmocka_unit_test(tree_survives_writing),
         cmocka_unit_test(errors_are_sorted_capped_and_counted),
+        cmocka_unit_test(capped_errors_always_say_how_many_are_left),
         cmocka_unit_test(failing_allocations_are_reported),
         cmocka_unit_test(truncation_and_flipped_bytes_never_crash),
     };
