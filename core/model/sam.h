@@ -30,12 +30,12 @@ scl_tensor *scl_sam_image_encoder(const scl_sam *m, scl_tensor *image);
 
 /* Labels of prompt tokens. */
 enum {
-    SCL_PROMPT_NOTHING = -1, /* fills a slot; not attended to when token_count excludes it */
-    SCL_PROMPT_NEGATIVE = 0,
-    SCL_PROMPT_POSITIVE = 1,
-    SCL_PROMPT_BOX_TOP_LEFT = 2,
-    SCL_PROMPT_BOX_BOTTOM_RIGHT = 3,
-    SCL_PROMPT_NOT_A_POINT = 4 /* ends a list of points that has no box */
+    SCL_LABEL_NOTHING = -1, /* fills a slot; not attended to when token_count excludes it */
+    SCL_LABEL_NEGATIVE = 0,
+    SCL_LABEL_POSITIVE = 1,
+    SCL_LABEL_BOX_TOP_LEFT = 2,
+    SCL_LABEL_BOX_BOTTOM_RIGHT = 3,
+    SCL_LABEL_NOT_A_POINT = 4 /* ends a list of points that has no box */
 };
 
 /* The prompts of M masks, M / B of them per image, in order. */
