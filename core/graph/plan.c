@@ -46,7 +46,7 @@ static bool add_place(planner *p, size_t bytes, int32_t first, int32_t last, int
     if (!SCL_GROW(plan->places, plan->place_count, p->place_capacity))
         return false;
     *index = (int32_t)plan->place_count;
-    plan->places[plan->place_count++] = (scl_place){
+    plan->places[plan->place_count++] = (scl_region){
         .bytes = align_up(bytes, p->device->info.alignment), .first = first, .last = last};
     return true;
 }
@@ -112,7 +112,7 @@ static bool place_all(planner *p)
 
 static int by_size(const void *a, const void *b)
 {
-    const scl_place *x = *(scl_place *const *)a, *y = *(scl_place *const *)b;
+    const scl_region *x = *(scl_region *const *)a, *y = *(scl_region *const *)b;
     if (x->bytes != y->bytes)
         return x->bytes > y->bytes ? -1 : 1;
     return x->first < y->first ? -1 : x->first > y->first;
@@ -120,7 +120,7 @@ static int by_size(const void *a, const void *b)
 
 static int by_offset(const void *a, const void *b)
 {
-    const scl_place *x = *(scl_place *const *)a, *y = *(scl_place *const *)b;
+    const scl_region *x = *(scl_region *const *)a, *y = *(scl_region *const *)b;
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
@@ -132,7 +132,7 @@ static size_t fit_chunk(size_t offset, size_t bytes, size_t chunk)
 }
 
 /* `neighbours`: the places already put down that live at the same time, sorted by offset. */
-static size_t lowest_gap(const scl_place *place, scl_place *const *neighbours, size_t count,
+static size_t lowest_gap(const scl_region *place, scl_region *const *neighbours, size_t count,
                          size_t chunk)
 {
     size_t offset = 0;
@@ -148,8 +148,8 @@ static size_t lowest_gap(const scl_place *place, scl_place *const *neighbours, s
 static scl_status lay_out(scl_plan *plan, scl_error *err)
 {
     size_t count = plan->place_count;
-    scl_place **order = scl_calloc(count, sizeof(scl_place *));
-    scl_place **neighbours = scl_calloc(count, sizeof(scl_place *));
+    scl_region **order = scl_calloc(count, sizeof(scl_region *));
+    scl_region **neighbours = scl_calloc(count, sizeof(scl_region *));
     scl_status status = SCL_OK;
     if (order == NULL || neighbours == NULL)
         status = scl_out_of_memory(err, count * sizeof *order, "a plan");
@@ -158,7 +158,7 @@ static scl_status lay_out(scl_plan *plan, scl_error *err)
     if (status == SCL_OK && count > 1)
         qsort(order, count, sizeof *order, by_size);
     for (size_t i = 0; i < count && status == SCL_OK; i++) {
-        scl_place *place = order[i];
+        scl_region *place = order[i];
         size_t near = 0;
         for (size_t j = 0; j < i; j++)
             if (order[j]->first <= place->last && place->first <= order[j]->last)

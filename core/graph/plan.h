@@ -11,16 +11,16 @@
 #define SCL_NOT_PLACED ((int32_t)-1)
 
 /* A stretch of the arena, alive from node `first` to node `last` of the plan. */
-typedef struct scl_place {
+typedef struct scl_region {
     size_t offset, bytes;
     int32_t first, last;
-} scl_place;
+} scl_region;
 
 typedef struct scl_plan {
     const scl_graph *graph;
     scl_node **nodes; /* in execution order */
     size_t node_count;
-    scl_place *places;
+    scl_region *places;
     size_t place_count;
     int32_t *place_of_tensor;    /* by tensor id; SCL_NOT_PLACED: has a buffer of its own */
     int32_t *place_of_workspace; /* by index in nodes; SCL_NOT_PLACED: needs none */

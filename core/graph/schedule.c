@@ -21,7 +21,7 @@ static scl_status make_arena(scl_schedule *s, scl_error *err)
         SCL_TRY(backend->buffer_create(s->device, bytes, &s->chunks[i], err));
     }
     for (size_t i = 0; i < plan->place_count; i++) {
-        const scl_place *place = &plan->places[i];
+        const scl_region *place = &plan->places[i];
         scl_buffer *chunk = s->chunks[place->offset / plan->chunk_bytes];
         SCL_TRY(backend->buffer_view(s->device, chunk, place->offset % plan->chunk_bytes,
                                      place->bytes, &s->places[i], err));

@@ -2,9 +2,9 @@
 #include "support.h"
 
 #include "graph/fuse.h"
-#include "plan/network.h"
 #include "graph/prefix.h"
 #include "graph/schedule.h"
+#include "plan/network.h"
 #include "registry.h"
 
 #include <math.h>
@@ -74,13 +74,13 @@ static void assert_same_result(const result *a, const result *b)
 static void check_places(const scl_plan *plan)
 {
     for (size_t i = 0; i < plan->place_count; i++) {
-        const scl_place *a = &plan->places[i];
+        const scl_region *a = &plan->places[i];
         assert_true(a->first <= a->last);
         assert_true(a->offset / plan->chunk_bytes ==
                     (a->offset + a->bytes - 1) / plan->chunk_bytes);
         assert_true(a->offset + a->bytes <= plan->arena_bytes);
         for (size_t j = 0; j < i; j++) {
-            const scl_place *b = &plan->places[j];
+            const scl_region *b = &plan->places[j];
             bool together = a->first <= b->last && b->first <= a->last;
             bool overlap = a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
             assert_false(together && overlap);

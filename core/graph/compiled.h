@@ -1,0 +1,19 @@
+/* compiled.h — a graph with its plan and schedule, made and freed together. */
+#ifndef SCL_GRAPH_COMPILED_H
+#define SCL_GRAPH_COMPILED_H
+
+#include "graph/schedule.h"
+
+typedef struct scl_compiled {
+    scl_graph *graph; /* owned */
+    scl_plan *plan;
+    scl_schedule *schedule;
+} scl_compiled;
+
+/* Plans and binds `nodes` of the graph (NULL: all of them). The graph is taken, also on error. */
+scl_status scl_compile(scl_graph *graph, scl_node *const *nodes, size_t node_count,
+                       scl_store *store, scl_compiled *out, scl_error *err);
+/* Accepts a zeroed struct. */
+void scl_compiled_free(scl_compiled *compiled);
+
+#endif
