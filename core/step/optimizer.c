@@ -1,0 +1,115 @@
+#include "step/optimizer.h"
+
+#include "base/str.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* torch.nn.utils.clip_grad_norm_ */
+#define CLIP_EPS 1e-6f
+
+static const scl_param_group_config *group_of(const scl_train_config *train, const char *parameter)
+{
+    for (size_t i = 0; i < train->param_groups.count; i++)
+        if (scl_glob_match(train->param_groups.items[i].match, parameter))
+            return &train->param_groups.items[i];
+    return NULL;
+}
+
+void scl_optimizer_settings(const scl_train_config *train, const char *parameter, double *lr,
+                            double *weight_decay)
+{
+    const scl_param_group_config *group = group_of(train, parameter);
+    *lr = train->optimizer.lr;
+    *weight_decay = train->optimizer.weight_decay;
+    if (group == NULL)
+        return;
+    if (!isnan(group->lr))
+        *lr = group->lr;
+    if (!isnan(group->lr_scale))
+        *lr *= group->lr_scale;
+    if (!isnan(group->weight_decay))
+        *weight_decay = group->weight_decay;
+}
+
+void scl_optimizer_hyper(const scl_optimizer_config *o, double lr_factor, uint64_t t,
+                         float hyper[4])
+{
+    double beta1 = o->betas.items[0], beta2 = o->betas.items[1];
+    hyper[0] = (float)lr_factor;
+    hyper[1] = (float)(1 - pow(beta1, (double)t));
+    hyper[2] = (float)sqrt(1 - pow(beta2, (double)t));
+    hyper[3] = 0;
+}
+
+static scl_status check_groups(const scl_train_config *train, scl_tensor *const *params,
+                               size_t count, scl_error *err)
+{
+    for (size_t i = 0; i < train->param_groups.count; i++) {
+        const char *pattern = train->param_groups.items[i].match;
+        bool used = false;
+        for (size_t k = 0; k < count && !used; k++)
+            used = scl_glob_match(pattern, params[k]->name);
+        if (!used)
+            return scl_fail(err, SCL_BAD_CONFIG,
+                            "train.param_groups[%zu].match: \"%s\" matches no trained parameter; "
+                            "one is \"%s\"",
+                            i, pattern, count > 0 ? params[0]->name : "(none)");
+    }
+    return SCL_OK;
+}
+
+static scl_tensor *moment(scl_graph *g, const char *prefix, const scl_tensor *param)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s%s", prefix, param->name);
+    return scl_state(g, name, param->shape);
+}
+
+static void add_update(scl_graph *g, const scl_train_config *train, scl_tensor *param,
+                       scl_tensor *grad, scl_tensor *hyper, scl_tensor *grad_scale)
+{
+    const scl_optimizer_config *o = &train->optimizer;
+    scl_optimizer_attr attr = {.beta1 = o->betas.items[0],
+                               .beta2 = o->betas.items[1],
+                               .eps = o->eps,
+                               .momentum = o->momentum,
+                               .decoupled = o->type == SCL_OPTIMIZER_ADAMW,
+                               .nesterov = o->nesterov};
+    scl_optimizer_settings(train, param->name, &attr.lr_scale, &attr.weight_decay);
+    scl_graph_scope(g, param->name);
+    if (o->type == SCL_OPTIMIZER_SGD) {
+        scl_tensor *m = o->momentum > 0 ? moment(g, SCL_MOMENT1_PREFIX, param) : NULL;
+        scl_sgd(g, param, grad, m, hyper, grad_scale, &attr);
+    } else {
+        scl_adam(g, param, grad, moment(g, SCL_MOMENT1_PREFIX, param),
+                 moment(g, SCL_MOMENT2_PREFIX, param), hyper, grad_scale, &attr);
+    }
+}
+
+/* min(1, max_grad_norm / (norm + eps)) */
+static scl_tensor *clip_factor(scl_graph *g, double max_grad_norm, scl_tensor *norm)
+{
+    if (max_grad_norm <= 0)
+        return NULL;
+    scl_tensor *limit = scl_scalar(g, (float)max_grad_norm);
+    scl_tensor *ratio = scl_div(g, limit, scl_affine(g, norm, 1, CLIP_EPS));
+    return scl_minimum(g, ratio, scl_scalar(g, 1));
+}
+
+scl_status scl_optimizer_build(scl_graph *g, const scl_train_config *train,
+                               scl_tensor *const *params, scl_tensor *const *grads, size_t count,
+                               scl_optimizer_nodes *out, scl_error *err)
+{
+    SCL_TRY(check_groups(train, params, count, err));
+    const char *outer = scl_graph_scope(g, "optimizer");
+    out->grad_norm = scl_global_norm(g, grads, (int)count);
+    if (out->grad_norm != NULL)
+        out->grad_norm->keep = true;
+    out->hyper = scl_input(g, "optimizer.hyper", SCL_F32, SCL_SHAPE(4));
+    scl_tensor *factor = clip_factor(g, train->max_grad_norm, out->grad_norm);
+    for (size_t i = 0; i < count; i++)
+        add_update(g, train, params[i], grads[i], out->hyper, factor);
+    g->scope = outer;
+    return scl_graph_status(g, err);
+}
