@@ -36,8 +36,8 @@ static scl_status make_own_buffer(scl_schedule *s, const scl_tensor *tensor, scl
     scl_buffer **own = &s->own[tensor->id];
     SCL_TRY(
         backend->buffer_create(s->device, count * backend->element_size(tensor->dtype), own, err));
-    if (tensor->kind != SCL_TENSOR_CONSTANT)
-        return SCL_OK;
+    if (tensor->kind != SCL_TENSOR_CONSTANT) /* zero until written: fresh memory may hold NaN */
+        return backend->zero(s->device, *own, count * backend->element_size(tensor->dtype), err);
     const void *values = tensor->dtype == SCL_I32 ? (const void *)tensor->ids : tensor->values;
     return backend->write(s->device, *own, tensor->dtype, 0, values, count, err);
 }

@@ -11,12 +11,14 @@
 #include "model/checkpoint_config.h"
 #include "model/sam.h"
 
-/* Writes every parameter of `catalog` (a graph of scl_sam_catalog) from the file into the store.
+/* Writes every parameter of `base` (a graph of scl_sam_catalog without adaptation) from the file
+ * into the store. The file may also hold the parameters of `adapted`, which are passed over.
  * Position tables of another image size are interpolated, and a head with classes is made from
  * SAM's first mask token when the file has none (both are said). Anything missing, unknown or
  * misshapen is one BAD_DATA error that lists it; the store is then unusable. */
-scl_status scl_checkpoint_load_base(const scl_weights *weights, const scl_graph *catalog,
-                                    const scl_sam_config *config, scl_store *store, scl_error *err);
+scl_status scl_checkpoint_load_base(const scl_weights *weights, const scl_graph *base,
+                                    const scl_graph *adapted, const scl_sam_config *config,
+                                    scl_store *store, scl_error *err);
 
 /* Parameters whose values come from outside the base: trained ones and an adapter's. */
 typedef struct scl_param_list {

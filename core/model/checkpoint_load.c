@@ -33,6 +33,7 @@ static void add_name(name_list *list, const char *format, ...)
 typedef struct loader {
     const scl_weights *weights;
     const scl_sam_config *config; /* NULL for a delta */
+    const scl_graph *adapted;     /* whose other parameters the file may hold; NULL: none */
     scl_store *store;
     bool hf;
     bool make_classes; /* the file has SAM's own heads, the model has classes */
@@ -203,7 +204,8 @@ static bool is_allowed_extra(const loader *l, const char *name)
     bool heads =
         l->make_classes && (scl_starts_with(name, "mask_decoder.output_hypernetworks_mlps.") ||
                             scl_starts_with(name, "mask_decoder.iou_prediction_head."));
-    return tied || heads || scl_starts_with(name, "optimizer.") ||
+    const scl_tensor *known = l->adapted != NULL ? scl_graph_find(l->adapted, name) : NULL;
+    return tied || heads || known != NULL || scl_starts_with(name, "optimizer.") ||
            strcmp(name, "pixel_mean") == 0 || strcmp(name, "pixel_std") == 0;
 }
 
@@ -252,14 +254,18 @@ static scl_status load_all(loader *l, scl_tensor *const *params, size_t count, s
     return status;
 }
 
-scl_status scl_checkpoint_load_base(const scl_weights *weights, const scl_graph *catalog,
-                                    const scl_sam_config *config, scl_store *store, scl_error *err)
+scl_status scl_checkpoint_load_base(const scl_weights *weights, const scl_graph *base,
+                                    const scl_graph *adapted, const scl_sam_config *config,
+                                    scl_store *store, scl_error *err)
 {
-    loader l = {
-        .weights = weights, .config = config, .store = store, .hf = scl_weights_are_hf(weights)};
+    loader l = {.weights = weights,
+                .config = config,
+                .adapted = adapted,
+                .store = store,
+                .hf = scl_weights_are_hf(weights)};
     l.make_classes =
         config->classes > 0 && find(&l, "mask_decoder.iou_prediction_head.layers.0.weight") != NULL;
-    SCL_TRY(load_all(&l, catalog->tensors, catalog->tensor_count, err));
+    SCL_TRY(load_all(&l, base->tensors, base->tensor_count, err));
     if (l.interpolated > 0)
         scl_log(SCL_LOG_INFO, "%zu position tables were interpolated to image_size %lld",
                 l.interpolated, (long long)config->image_size);

@@ -95,10 +95,10 @@ static scl_status find_config(const scl_model_config *section, const scl_weights
     return scl_sam_config_check(c, err);
 }
 
-static scl_status hash_base(scl_model *model, scl_error *err)
+static scl_status hash_base(scl_model *model, scl_graph *base, scl_error *err)
 {
     scl_param_list all;
-    SCL_TRY(scl_checkpoint_params(model->catalog, false, &all, err));
+    SCL_TRY(scl_checkpoint_params(base, false, &all, err));
     SCL_TRY(scl_store_hash(model->store, all.items, all.count, &model->base_hash, err));
     char *dims = scl_sam_config_to_json(&model->config);
     if (dims == NULL)
@@ -108,51 +108,58 @@ static scl_status hash_base(scl_model *model, scl_error *err)
     return SCL_OK;
 }
 
-static scl_status fill_initial(scl_model *model, scl_error *err)
+static scl_status fill_initial(scl_model *model, const scl_graph *catalog, scl_error *err)
 {
-    for (size_t i = 0; i < model->catalog->tensor_count; i++) {
+    for (size_t i = 0; i < catalog->tensor_count; i++) {
         scl_store_entry *entry = NULL;
-        if (model->catalog->tensors[i]->kind == SCL_TENSOR_PARAM)
-            SCL_TRY(scl_store_get(model->store, model->catalog->tensors[i], &entry, err));
+        if (catalog->tensors[i]->kind == SCL_TENSOR_PARAM)
+            SCL_TRY(scl_store_get(model->store, catalog->tensors[i], &entry, err));
     }
     return SCL_OK;
 }
 
-static scl_status open_with(scl_model *model, const scl_model_config *section,
-                            const scl_weights *weights, int64_t classes, uint64_t seed,
-                            scl_error *err)
+static scl_status load_or_init(scl_model *model, const scl_model_source *source, scl_graph *base,
+                               const scl_weights *weights, scl_error *err)
 {
-    SCL_TRY(find_config(section, weights, classes, &model->config, err));
-    model->catalog = scl_sam_catalog(&model->config, NULL, err);
-    if (model->catalog == NULL)
-        return err->status;
-    SCL_TRY(scl_store_create(model->device, seed, &model->store, err));
+    SCL_TRY(scl_store_create(model->device, source->seed, &model->store, err));
     model->from_checkpoint = weights != NULL;
     if (weights != NULL)
-        SCL_TRY(
-            scl_checkpoint_load_base(weights, model->catalog, &model->config, model->store, err));
-    else
-        SCL_TRY(fill_initial(model, err));
-    return hash_base(model, err);
+        SCL_TRY(scl_checkpoint_load_base(weights, base, model->catalog, &model->config,
+                                         model->store, err));
+    SCL_TRY(fill_initial(model, base, err));
+    SCL_TRY(hash_base(model, base, err));
+    return fill_initial(model, model->catalog, err);
 }
 
-scl_status scl_model_open(scl_device *device, const scl_model_config *section,
-                          const scl_weights *weights, int64_t classes, uint64_t seed,
-                          scl_model **out, scl_error *err)
+static scl_status open_with(scl_model *model, const scl_model_source *source,
+                            const scl_weights *weights, scl_error *err)
+{
+    SCL_TRY(find_config(source->section, weights, source->classes, &model->config, err));
+    model->catalog = scl_sam_catalog(&model->config, source->adaptation, err);
+    scl_graph *base = model->catalog != NULL ? scl_sam_catalog(&model->config, NULL, err) : NULL;
+    scl_status status =
+        base != NULL ? load_or_init(model, source, base, weights, err) : err->status;
+    scl_graph_free(base);
+    return status;
+}
+
+scl_status scl_model_open(scl_device *device, const scl_model_source *source, scl_model **out,
+                          scl_error *err)
 {
     scl_weights loaded = {0};
+    const scl_weights *weights = source->weights;
     scl_model *model = scl_calloc(1, sizeof *model);
     *out = NULL;
     if (model == NULL)
         return scl_out_of_memory(err, sizeof *model, "a model");
     model->device = device;
     scl_status status = SCL_OK;
-    if (weights == NULL && section->checkpoint != NULL) {
-        status = scl_weights_load(section->checkpoint, &loaded, err);
+    if (weights == NULL && source->section->checkpoint != NULL) {
+        status = scl_weights_load(source->section->checkpoint, &loaded, err);
         weights = &loaded;
     }
     if (status == SCL_OK)
-        status = open_with(model, section, weights, classes, seed, err);
+        status = open_with(model, source, weights, err);
     scl_weights_free(&loaded);
     if (status == SCL_OK)
         *out = model;
@@ -168,14 +175,4 @@ void scl_model_free(scl_model *model)
     scl_store_free(model->store);
     scl_graph_free(model->catalog);
     scl_free(model);
-}
-
-scl_status scl_model_adapt(scl_model *model, const scl_adaptation *adaptation, scl_error *err)
-{
-    scl_graph *catalog = scl_sam_catalog(&model->config, adaptation, err);
-    if (catalog == NULL)
-        return err->status;
-    scl_graph_free(model->catalog);
-    model->catalog = catalog;
-    return fill_initial(model, err);
 }

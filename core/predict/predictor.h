@@ -23,7 +23,7 @@ typedef enum scl_mask_choice { SCL_MASK_SINGLE, SCL_MASK_MULTI, SCL_MASK_CLASSES
 
 int64_t scl_mask_choice_count(const scl_predictor *p, scl_mask_choice choice);
 
-/* The model is borrowed and must be adapted already; `adaptation` NULL: as it is. */
+/* The model is borrowed; `adaptation` is the one it was opened with. */
 scl_status scl_predictor_create(scl_model *model, const scl_adaptation *adaptation,
                                 scl_predictor **out, scl_error *err);
 void scl_predictor_free(scl_predictor *p);

@@ -28,6 +28,13 @@ static int close_device(void **state)
     return 0;
 }
 
+static scl_status open_model(const scl_model_config *section, int64_t classes, uint64_t seed,
+                             scl_model **model, scl_error *err)
+{
+    scl_model_source source = {.section = section, .classes = classes, .seed = seed};
+    return scl_model_open(device, &source, model, err);
+}
+
 static scl_model_config section_for(const char *path)
 {
     scl_model_config section = scl_model_config_unset();
@@ -117,8 +124,7 @@ static void expect_refusal(weights_change change, const char *words)
     scl_model_config section = section_for(path);
     scl_model *model = NULL;
     scl_error err = {0};
-    assert_fails(scl_model_open(device, &section, NULL, 0, 0, &model, &err), SCL_BAD_DATA, err,
-                 words);
+    assert_fails(open_model(&section, 0, 0, &model, &err), SCL_BAD_DATA, err, words);
     assert_null(model);
     assert_non_null(strstr(err.text, path));
     remove(path);
@@ -200,7 +206,7 @@ static void another_image_size_interpolates_positions(void **state)
     scl_predictor *p = NULL;
     scl_weights fixture;
     assert_ok(scl_weights_load(TEST_FIXTURES "/model/outputs.safetensors", &fixture, &test_error));
-    assert_ok(scl_model_open(device, &section, NULL, 0, 0, &model, &test_error));
+    assert_ok(open_model(&section, 0, 0, &model, &test_error));
     assert_ok(scl_predictor_create(model, NULL, &p, &test_error));
     float *image = malloc(size * size * 3 * sizeof *image), *found = malloc(count * sizeof *found);
     for (size_t i = 0; i < size * size * 3; i++)
@@ -233,7 +239,7 @@ static void class_head_starts_from_the_first_token(void **state)
     char *path = small_checkpoint(SCL_SAM_META);
     scl_model_config section = section_for(path);
     scl_model *model = NULL;
-    assert_ok(scl_model_open(device, &section, NULL, 5, 0, &model, &test_error));
+    assert_ok(open_model(&section, 5, 0, &model, &test_error));
     float tokens[5 * 16], mlp[16 * 16], last[16 * 16];
     stored(model, "mask_decoder.mask_tokens.weight", tokens);
     for (int c = 0; c < 5; c++)
@@ -259,14 +265,14 @@ static void check_round_trip(scl_naming naming)
     scl_param_list all;
     char copy[] = "/tmp/samcl-test-XXXXXX";
     close(mkstemp(copy));
-    assert_ok(scl_model_open(device, &section, NULL, 0, 0, &model, &test_error));
+    assert_ok(open_model(&section, 0, 0, &model, &test_error));
     assert_ok(scl_checkpoint_params(model->catalog, false, &all, &test_error));
     char *json = scl_sam_config_to_json(&model->config);
     const scl_weights_pair metadata = {SCL_CONFIG_KEY, json};
     assert_ok(scl_checkpoint_save(copy, &all, model->store, naming, &metadata, 1, &test_error));
     scl_model_config from_copy = scl_model_config_unset();
     from_copy.checkpoint = copy;
-    assert_ok(scl_model_open(device, &from_copy, NULL, 0, 0, &again, &test_error));
+    assert_ok(open_model(&from_copy, 0, 0, &again, &test_error));
     assert_memory_equal(&model->base_hash, &again->base_hash, sizeof model->base_hash);
     assert_memory_equal(&model->config, &again->config, sizeof model->config);
     scl_model_free(model);
@@ -292,16 +298,16 @@ static void wrong_type_is_named(void **state)
     scl_model *model = NULL;
     scl_error err = {0};
     section.type = SCL_MODEL_VIT_H;
-    assert_fails(scl_model_open(device, &section, NULL, 0, 0, &model, &err), SCL_BAD_CONFIG, err,
+    assert_fails(open_model(&section, 0, 0, &model, &err), SCL_BAD_CONFIG, err,
                  "model.type is vit_h, but");
     err = (scl_error){0};
     section = scl_model_config_unset();
-    assert_fails(scl_model_open(device, &section, NULL, 0, 0, &model, &err), SCL_BAD_CONFIG, err,
+    assert_fails(open_model(&section, 0, 0, &model, &err), SCL_BAD_CONFIG, err,
                  "model needs a type");
     err = (scl_error){0};
     section.type = SCL_MODEL_VIT_NANO;
     section.image_size = 100;
-    assert_fails(scl_model_open(device, &section, NULL, 0, 0, &model, &err), SCL_BAD_CONFIG, err,
+    assert_fails(open_model(&section, 0, 0, &model, &err), SCL_BAD_CONFIG, err,
                  "model.image_size 100 must be a multiple of the patch size 8; 96 is the nearest");
     remove(path);
     free(path);
@@ -313,9 +319,9 @@ static void random_weights_depend_on_the_seed_alone(void **state)
     scl_model_config section = scl_model_config_unset();
     section.type = SCL_MODEL_VIT_NANO;
     scl_model *a = NULL, *b = NULL, *c = NULL;
-    assert_ok(scl_model_open(device, &section, NULL, 0, 7, &a, &test_error));
-    assert_ok(scl_model_open(device, &section, NULL, 0, 7, &b, &test_error));
-    assert_ok(scl_model_open(device, &section, NULL, 0, 8, &c, &test_error));
+    assert_ok(open_model(&section, 0, 7, &a, &test_error));
+    assert_ok(open_model(&section, 0, 7, &b, &test_error));
+    assert_ok(open_model(&section, 0, 8, &c, &test_error));
     assert_memory_equal(&a->base_hash, &b->base_hash, sizeof a->base_hash);
     assert_memory_not_equal(&a->base_hash, &c->base_hash, sizeof a->base_hash);
     scl_model_free(a);

@@ -99,7 +99,8 @@ static void check_outputs(const char *device_name, scl_sam_flavour flavour, cons
     scl_model_config section = scl_model_config_unset();
     section.checkpoint = path;
     section.decoder_num_heads = 2; /* what shapes can't say */
-    assert_ok(scl_model_open(device, &section, NULL, 0, 0, &model, &test_error));
+    scl_model_source source = {.section = &section};
+    assert_ok(scl_model_open(device, &source, &model, &test_error));
     assert_int_equal(model->config.flavour, flavour);
     assert_ok(scl_predictor_create(model, NULL, &p, &test_error));
     float *image = pattern_image(), *embedding = malloc(SMALL_EMBEDDING * sizeof *embedding);
