@@ -10,8 +10,8 @@ static void sizes_round_as_in_segment_anything(void **state)
 {
     (void)state;
     const int cases[][5] = {
-        {640, 480, 1024, 1024, 768},  {481, 1333, 1024, 370, 1024}, {1024, 1024, 1024, 1024, 1024},
-        {1, 1, 1024, 1024, 1024},     {1500, 1000, 256, 256, 171},  {3, 5, 8, 5, 8},
+        {640, 480, 1024, 1024, 768}, {481, 1333, 1024, 370, 1024}, {1024, 1024, 1024, 1024, 1024},
+        {1, 1, 1024, 1024, 1024},    {1500, 1000, 256, 256, 171},  {3, 5, 8, 5, 8},
         {10000, 3, 1024, 1024, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -27,9 +27,9 @@ static void check_corner(FILE *file, const scl_frame *frame, const double positi
     assert_int_equal(fscanf(file, "%f %f", &wanted[0], &wanted[1]), 2);
     scl_frame_coords(frame, position[0], position[1], coords);
     if (memcmp(coords, wanted, sizeof coords) != 0)
-        fail_msg("%dx%d (%g, %g): expected %.9g %.9g, found %.9g %.9g", frame->width,
-                 frame->height, position[0], position[1], (double)wanted[0], (double)wanted[1],
-                 (double)coords[0], (double)coords[1]);
+        fail_msg("%dx%d (%g, %g): expected %.9g %.9g, found %.9g %.9g", frame->width, frame->height,
+                 position[0], position[1], (double)wanted[0], (double)wanted[1], (double)coords[0],
+                 (double)coords[1]);
 }
 
 static void coordinates_equal_segment_anything(void **state)

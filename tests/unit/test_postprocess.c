@@ -67,8 +67,8 @@ static void classes_are_the_greatest_logit(void **state)
     scl_frame frame = scl_frame_make(WIDTH, HEIGHT, 32);
     scl_postprocess p = {0};
     for (int id = 0; id < CLASSES; id++)
-        assert_ok(scl_postprocess_logits(&p, low + id * LOW * LOW, LOW, &frame, logits[id],
-                                         &test_error));
+        assert_ok(
+            scl_postprocess_logits(&p, low + id * LOW * LOW, LOW, &frame, logits[id], &test_error));
     assert_ok(scl_postprocess_classes(&p, low, LOW, CLASSES, &frame, ids, &test_error));
     int seen[CLASSES] = {0};
     for (int i = 0; i < WIDTH * HEIGHT; i++) {
