@@ -1,6 +1,7 @@
 #include "base/str.h"
 
 #include "base/mem.h"
+#include "samcl/plugin.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -68,24 +69,7 @@ const char *scl_str_text(const scl_str *str)
 
 bool scl_glob_match(const char *pattern, const char *name)
 {
-    const char *star = NULL, *resume = NULL;
-    while (*name != '\0') {
-        if (*pattern == '*') {
-            star = pattern++;
-            resume = name;
-        } else if (*pattern == '?' || *pattern == *name) {
-            pattern++;
-            name++;
-        } else if (star != NULL) {
-            pattern = star + 1;
-            name = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
+    return scl_pattern_matches(pattern, name) != 0;
 }
 
 static int lower(char c)

@@ -9,7 +9,7 @@
 #include "config/schema.h"
 
 /* Paths are as written: relative ones start at the folder the program was started in.
- * "Unset" values: SCL_UNSET_INT, SCL_UNSET_INDEX, NaN and NULL, see values.h. */
+ * "Unset" values: SCL_UNSET_INT, SCL_UNSET_INDEX, NaN and NULL, see plugin.h. */
 
 typedef enum scl_model_type {
     SCL_MODEL_VIT_B,

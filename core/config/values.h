@@ -5,11 +5,6 @@
 #include "config/yaml.h"
 #include "samcl/plugin.h"
 
-/* What a field holds when its key may be null and is. Strings and lists: NULL items. */
-#define SCL_UNSET_INT   INT64_MIN /* also bytes */
-#define SCL_UNSET_INDEX (-1)      /* choice and bool */
-/* Floats: NaN. */
-
 /* Bytes a value takes in the parameter struct, 0 for an unknown type. */
 size_t scl_value_size(uint32_t type);
 

@@ -1,10 +1,10 @@
 /* plugin.h — the plugin ABI of samcl: losses and adapters as shared objects.
  *
  * A plugin is one .so that exports ONE function, `scl_plugin_entry_v1`, returning a static const
- * descriptor. It includes this header only and links nothing: everything it needs arrives in the
- * builder's function table. A plugin describes mathematics, once, while the graph is built; it
- * never runs during a step, never allocates and never writes a derivative: samcl differentiates,
- * plans and runs what was described, on any backend.
+ * descriptor. It includes this header, may use the C library, and links nothing of samcl: what it
+ * needs arrives in the builder's function table. A plugin describes mathematics, once, while the
+ * graph is built; it never runs during a step, never allocates and never writes a derivative: samcl
+ * differentiates, plans and runs what was described, on any backend.
  *
  * Rules
  *  - Tensors are handles that the host owns; they stay valid while the graph is being built.
@@ -12,8 +12,10 @@
  *    returns NULL, so a plugin need not check each call: return the last value, the host reports.
  *  - All functions are called from one thread. They MUST NOT keep pointers after returning, except
  *    to their own static data, and MUST be pure: same parameters, same description.
- *  - Structs begin with their size and grow only at the end. A plugin built for an older minor
- *    version of the same major version keeps working. */
+ *  - scl_plugin, the interfaces, scl_builder, scl_loss_inputs and scl_site begin with their size,
+ *    and grow only at the end, with the minor version; the other structs never change within a
+ *    major version. A plugin built for an older minor version keeps working: what it lacks is zero.
+ *    One built for a newer minor version is refused. */
 #ifndef SAMCL_PLUGIN_H
 #define SAMCL_PLUGIN_H
 
@@ -42,6 +44,11 @@ typedef enum scl_param_type {
     SCL_PARAM_BYTES = 9    /* int64_t; written as 8GiB, 512MiB, 100000 */
 } scl_param_type;
 
+/* What the field of a key whose default is null holds when it is not given. A float: NaN. A string
+ * or the items of a list: NULL. */
+#define SCL_UNSET_INT   INT64_MIN /* also bytes */
+#define SCL_UNSET_INDEX (-1)      /* choice and bool */
+
 typedef struct scl_param_strings {
     const char *const *items;
     uint64_t count;
@@ -67,6 +74,39 @@ typedef struct scl_param {
     const char *const *choices; /* NULL-terminated, for SCL_PARAM_CHOICE */
     const char *help;           /* one line, with the unit and the source of a formula */
 } scl_param;
+
+/* Nonzero: the whole name matches the pattern, where * stands for any characters and ? for one. The
+ * run file's own patterns are matched in the same way. */
+static inline int32_t scl_pattern_matches(const char *pattern, const char *name)
+{
+    const char *star = NULL, *resume = NULL;
+    while (*name != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            resume = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            name = ++resume;
+        } else {
+            return 0;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+/* Nonzero: the name matches one of the patterns. */
+static inline int32_t scl_patterns_match(const scl_param_strings *patterns, const char *name)
+{
+    for (uint64_t i = 0; i < patterns->count; i++)
+        if (scl_pattern_matches(patterns->items[i], name))
+            return 1;
+    return 0;
+}
 
 /* ------------------------------------------------------------------ building a graph */
 
@@ -94,14 +134,18 @@ struct scl_builder {
     uint32_t reserved;
     void *host; /* private to the host */
 
-    /* Inspection. dims of a NULL tensor: 0. */
+    /* Inspection; both give 0 for a NULL tensor. axis < 0: from the end. */
     int32_t (*ndim)(scl_builder *b, const scl_tensor *x);
-    int64_t (*dim)(scl_builder *b, const scl_tensor *x, int32_t axis); /* axis < 0: from the end */
-    /* Records an error in the plugin's own words and returns NULL. */
+    int64_t (*dim)(scl_builder *b, const scl_tensor *x, int32_t axis);
+    /* Says in one sentence that this cannot be built as the run file asks (the task, a parameter),
+     * and what to write instead; returns NULL. The user reads it as a mistake of the run file,
+     * while any other failure counts as the plugin's. */
     scl_tensor *(*fail)(scl_builder *b, const char *message);
 
-    /* Leaves. param: trained, created once per name (a second call with the same name returns the
-     * same tensor); the name is relative to the site or loss, the host stores and saves it. */
+    /* Leaves; values are copied. param, for adapters only: trained, created once per name (a second
+     * call with the same name returns the same tensor). The name, of letters, digits, _ and dots,
+     * is relative to the site, whose own `weight` and `bias` it may not be; the host stores and
+     * saves the values as "<site>.<name>". */
     scl_tensor *(*constant)(scl_builder *b, const float *values, int32_t ndim, const int64_t *dims);
     scl_tensor *(*scalar)(scl_builder *b, float value); /* shape [1] */
     scl_tensor *(*param)(scl_builder *b, const char *name, int32_t ndim, const int64_t *dims,
@@ -167,7 +211,7 @@ typedef enum scl_task {
 typedef struct scl_loss_inputs {
     uint32_t struct_size;
     uint32_t task;      /* scl_task */
-    int64_t classes;    /* channels of logits: 1, or the number of classes */
+    int64_t classes;    /* channels of logits: 1, or at most 4096 classes */
     scl_tensor *logits; /* float32 [B, 1, H, W]; multiclass [B, classes, H, W] */
     scl_tensor *target; /* float32 [B, 1, H, W] of 0 and 1; multiclass: int32 class ids [B, H, W],
                            -1 where the pixel does not count */
@@ -178,8 +222,9 @@ typedef struct scl_loss_inputs {
 typedef struct scl_loss_interface {
     uint32_t struct_size;
     uint32_t reserved;
-    /* One value per mask: float32 [B] (or any shape of B elements). The host weights and averages
-     * it over the masks of the batch. */
+    /* One value per mask: float32 [B] (or any shape of B elements). The host takes their weighted
+     * sum, by default with 1 / B each. A loss that normalises over the whole batch therefore
+     * returns B times each mask's share. */
     scl_tensor *(*build)(scl_builder *b, const void *params, const scl_loss_inputs *inputs);
 } scl_loss_interface;
 
@@ -198,10 +243,11 @@ typedef struct scl_adapter_interface {
     uint32_t reserved;
     /* Nonzero: this parameter of the base model is trained too. NULL: none is. */
     int32_t (*trains)(const void *params, const char *parameter_name);
-    /* Nonzero: attach is called for this site. NULL: no site is wrapped. */
+    /* Nonzero: attach, which must then be there, is called for this site. NULL: none is wrapped. */
     int32_t (*wraps)(const void *params, const scl_site *site);
-    /* The layer's new output, from its input x [..., in] and its present output y [..., out].
-     * May be called more than once for a site (with other rows of x); it must map row to row. */
+    /* The layer's new output, of y's shape, from its input x [..., in] and its present output
+     * y [..., out]. May be called more than once for a site, with other rows of x: each row of the
+     * result must come from the same row of x and y alone. */
     scl_tensor *(*attach)(scl_builder *b, const void *params, const scl_site *site, scl_tensor *x,
                           scl_tensor *y);
 } scl_adapter_interface;
@@ -217,16 +263,17 @@ typedef struct scl_plugin_fingerprint {
     uint32_t builder_size;
 } scl_plugin_fingerprint;
 
+/* The first three fields stand in every major version. */
 typedef struct scl_plugin {
     uint32_t struct_size;
     uint16_t abi_major, abi_minor;
     scl_plugin_fingerprint fingerprint;
-    uint32_t kind;       /* scl_plugin_kind */
-    const char *id;      /* the name `use:` takes; lower_case_with_underscores */
-    const char *version; /* the plugin's own version */
-    const char *summary; /* one line */
-    const char *licence; /* SPDX identifier */
-    uint64_t params_size;
+    uint32_t kind;        /* scl_plugin_kind */
+    const char *id;       /* lower_case_with_underscores: `use: ID` looks for ID.so */
+    const char *version;  /* the plugin's own version */
+    const char *summary;  /* one line */
+    const char *licence;  /* SPDX identifier */
+    uint64_t params_size; /* of the struct the host fills and passes as `params` */
     const scl_param *params;
     uint64_t param_count;
     const void *interface; /* scl_loss_interface or scl_adapter_interface */
