@@ -1,0 +1,6 @@
+#include "samcl/samcl.h"
+
+const char *scl_version(void)
+{
+    return SCL_VERSION;
+}

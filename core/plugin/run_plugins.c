@@ -1,0 +1,112 @@
+#include "plugin/run_plugins.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PATH_BYTES 64
+
+typedef struct opening {
+    scl_run_config *config;
+    size_t plugin_faults; /* mistakes in the diagnostics that are a plugin's, not the file's */
+} opening;
+
+static void complain_of_plugin(opening *o, const char *place, const char *text)
+{
+    size_t before = o->config->diagnostics.total;
+    scl_run_config_complain(o->config, place, "%s", text);
+    o->plugin_faults += o->config->diagnostics.total - before;
+}
+
+/* `place` is "adapter" or "losses[1]". SCL_OK also when there was a mistake, which is noted. */
+static scl_status open_one(opening *o, const char *place, const char *use, scl_plugin_kind kind,
+                           scl_schema_params *params, scl_run_plugin *plugin, scl_error *err)
+{
+    char path[PATH_BYTES];
+    scl_error fault = {0};
+    scl_status status = scl_plugin_open(use, kind, &plugin->file, &fault);
+    if (status == SCL_PLUGIN) {
+        snprintf(path, sizeof path, "%s.use", place);
+        complain_of_plugin(o, path, fault.text);
+        return SCL_OK;
+    }
+    if (status != SCL_OK)
+        return scl_fail(err, status, "%s", fault.text);
+    const scl_plugin *facts = &plugin->file.facts.plugin;
+    snprintf(path, sizeof path, "%s.params", place);
+    plugin->label = facts->id;
+    plugin->params =
+        scl_run_config_read_params(o->config, params, path, facts->params,
+                                   (size_t)facts->param_count, (size_t)facts->params_size);
+    return SCL_OK; /* without memory the config's end reports it */
+}
+
+static scl_status open_adapter(opening *o, scl_run_plugins *plugins, scl_error *err)
+{
+    scl_adapter_config *adapter = &o->config->adapter;
+    /* `use: none` is complained of as such already */
+    if (!adapter->given || adapter->use == NULL || strcmp(adapter->use, "none") == 0)
+        return SCL_OK;
+    return open_one(o, "adapter", adapter->use, SCL_PLUGIN_ADAPTER, &adapter->params,
+                    &plugins->adapter, err);
+}
+
+/* Losses of one id are told apart by a number. */
+static void number_label(scl_run_plugins *plugins, size_t index)
+{
+    scl_run_plugin *loss = &plugins->losses[index];
+    size_t number = 1;
+    for (size_t i = 0; loss->label != NULL && i < index; i++) {
+        const char *id = plugins->losses[i].file.facts.plugin.id;
+        number += id != NULL && strcmp(id, loss->label) == 0;
+    }
+    if (number == 1)
+        return;
+    const char *label = scl_arena_printf(&plugins->config->arena, "%s_%zu", loss->label, number);
+    if (label == NULL)
+        scl_diagnostics_out_of_memory(&plugins->config->diagnostics, strlen(loss->label) + 24);
+    else
+        loss->label = label;
+}
+
+static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *err)
+{
+    size_t count = o->config->losses.count;
+    plugins->losses = scl_calloc(count, sizeof *plugins->losses);
+    if (plugins->losses == NULL)
+        return scl_out_of_memory(err, count * sizeof *plugins->losses, "the losses");
+    plugins->loss_count = count;
+    for (size_t i = 0; i < count; i++) {
+        scl_loss_config *loss = &o->config->losses.items[i];
+        char place[PATH_BYTES];
+        snprintf(place, sizeof place, "losses[%zu]", i);
+        plugins->losses[i].weight = loss->weight;
+        if (loss->use != NULL)
+            SCL_TRY(open_one(o, place, loss->use, SCL_PLUGIN_LOSS, &loss->params,
+                             &plugins->losses[i], err));
+        number_label(plugins, i);
+    }
+    return SCL_OK;
+}
+
+scl_status scl_run_plugins_open(scl_run_config *config, scl_run_plugins *plugins, scl_error *err)
+{
+    opening o = {.config = config};
+    plugins->config = config;
+    SCL_TRY(open_adapter(&o, plugins, err));
+    SCL_TRY(open_losses(&o, plugins, err));
+    size_t mistakes = config->diagnostics.total;
+    scl_error found = {0};
+    scl_status status = scl_run_config_finish(config, &found);
+    if (status == SCL_BAD_CONFIG && mistakes == o.plugin_faults)
+        status = SCL_PLUGIN;
+    return status == SCL_OK ? SCL_OK : scl_fail(err, status, "%s", found.text);
+}
+
+void scl_run_plugins_close(scl_run_plugins *plugins)
+{
+    scl_plugin_close(&plugins->adapter.file);
+    for (size_t i = 0; i < plugins->loss_count; i++)
+        scl_plugin_close(&plugins->losses[i].file);
+    scl_free(plugins->losses);
+    *plugins = (scl_run_plugins){0};
+}

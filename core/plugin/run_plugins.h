@@ -1,0 +1,35 @@
+/* run_plugins.h — the adapter and the losses a run file names, open and with their parameters. */
+#ifndef SCL_PLUGIN_RUN_PLUGINS_H
+#define SCL_PLUGIN_RUN_PLUGINS_H
+
+#include "config/run_config.h"
+#include "plugin/host.h"
+
+typedef struct scl_run_plugin {
+    const char *label; /* the id; the second of an id is "dice_2" */
+    const void *params;
+    double weight; /* of a loss */
+    scl_plugin_file file;
+} scl_run_plugin;
+
+/* Zero-initialise. */
+typedef struct scl_run_plugins {
+    scl_run_config *config; /* borrowed */
+    scl_run_plugin adapter; /* file.handle NULL: none */
+    scl_run_plugin *losses; /* in the order of the run file */
+    size_t loss_count;
+
+    /* What the adapter was asked about and took, see adaptation.h. */
+    size_t wrapped, trained;
+    char site[128]; /* the first it was asked about */
+} scl_run_plugins;
+
+/* Opens what `config` names, reads the parameters, and finishes the config, so that the mistakes of
+ * the file and of its plugins come in one error. SCL_BAD_CONFIG when anything in the run file is
+ * wrong, unknown parameters of a plugin included; SCL_PLUGIN when the file is right but for plugins
+ * that are missing or unusable. Whatever it returns, `plugins` must be closed, after the config is
+ * freed. */
+scl_status scl_run_plugins_open(scl_run_config *config, scl_run_plugins *plugins, scl_error *err);
+void scl_run_plugins_close(scl_run_plugins *plugins);
+
+#endif
