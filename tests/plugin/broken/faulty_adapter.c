@@ -1,0 +1,73 @@
+/* An adapter whose attach goes wrong in the way its parameter asks for. */
+#include <samcl/plugin.h>
+
+typedef struct params {
+    int32_t how;
+} params;
+
+static const char *const faults[] = {"nothing",   "null",         "wrong_shape", "bad_name",
+                                     "own_words", "takes_weight", "two_shapes",  "bad_init",
+                                     "no_site",   "bad_mul",      NULL};
+
+static const scl_param table[] = {
+    {"how", SCL_PARAM_CHOICE, offsetof(params, how), "nothing", 0, 0, faults, "what goes wrong"},
+};
+
+static int32_t wraps(const void *values, const scl_site *site)
+{
+    (void)site;
+    return ((const params *)values)->how != 8;
+}
+
+static scl_tensor *fault(scl_builder *b, int how, scl_tensor *x, scl_tensor *y)
+{
+    const int64_t one[] = {1}, two[] = {2}, out[] = {b->dim(b, y, -1)};
+    const scl_init ones = {SCL_INIT_ONES, 0}, odd = {99, 1};
+    switch (how) {
+    case 0:
+        return b->mul(b, y, b->param(b, "scale", 1, out, ones));
+    case 1:
+        return NULL;
+    case 2:
+        return x;
+    case 3:
+        return b->mul(b, y, b->param(b, "a..b", 1, one, ones));
+    case 4:
+        return b->fail(b, "`how` cannot be that here");
+    case 5:
+        return b->mul(b, y, b->param(b, "bias", 1, out, ones));
+    case 6:
+        return b->mul(b, b->mul(b, y, b->param(b, "scale", 1, one, ones)),
+                      b->param(b, "scale", 1, two, ones));
+    case 7:
+        return b->mul(b, y, b->param(b, "scale", 1, one, odd));
+    default:
+        return b->mul(b, b->concat(b, (scl_tensor *[]){y, y}, 2, -1), y);
+    }
+}
+
+static scl_tensor *attach(scl_builder *b, const void *values, const scl_site *site, scl_tensor *x,
+                          scl_tensor *y)
+{
+    (void)site;
+    return fault(b, ((const params *)values)->how, x, y);
+}
+
+static const scl_adapter_interface adapter = {
+    .struct_size = sizeof adapter, .wraps = wraps, .attach = attach};
+
+static const scl_plugin plugin = {SCL_PLUGIN_HEAD,
+                                  .kind = SCL_PLUGIN_ADAPTER,
+                                  .id = "faulty_adapter",
+                                  .version = "1.0",
+                                  .summary = "goes wrong on request",
+                                  .licence = "Apache-2.0",
+                                  .params_size = sizeof(params),
+                                  .params = table,
+                                  .param_count = 1,
+                                  .interface = &adapter};
+
+const scl_plugin *scl_plugin_entry_v1(void)
+{
+    return &plugin;
+}
