@@ -134,7 +134,8 @@ static inline void data_log_sink(void *user, scl_log_level level, const char *te
 static inline void data_log_start(void)
 {
     data_log_text[0] = '\0';
-    scl_log_set_sink(data_log_sink, NULL);
+    scl_log_remove_sink(data_log_sink, NULL);
+    scl_log_add_sink(data_log_sink, NULL);
 }
 
 #define assert_logged(words)                                                                       \

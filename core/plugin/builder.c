@@ -186,14 +186,20 @@ static scl_tensor *build_clamp(scl_builder *b, scl_tensor *x, float low, float h
 
 /* ------------------------------------------------------------------ reductions */
 
+/* No shape has as many axes, and no sum of axes overflows. */
+static int limited(int32_t count)
+{
+    return count <= SCL_MAX_DIMS ? count : SCL_MAX_DIMS + 1;
+}
+
 static scl_tensor *build_sum(scl_builder *b, scl_tensor *x, int32_t axis, int32_t count)
 {
-    return scl_sum(graph_of(b), x, axis, count <= SCL_MAX_DIMS ? count : 0);
+    return scl_sum(graph_of(b), x, axis, limited(count));
 }
 
 static scl_tensor *build_mean(scl_builder *b, scl_tensor *x, int32_t axis, int32_t count)
 {
-    return scl_mean(graph_of(b), x, axis, count <= SCL_MAX_DIMS ? count : 0);
+    return scl_mean(graph_of(b), x, axis, limited(count));
 }
 
 /* w is repeated before it is summed, so that it counts as often as it is used. */

@@ -1,23 +1,10 @@
 /* Finding, loading and checking plugin files: every fault has its sentence. */
-#include "support.h"
+#include "plugin/plugin_support.h"
 
 #include "base/mem.h"
-#include "plugin/host.h"
-#include "plugin/search.h"
 #include "samcl/samcl.h"
 
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define PLUGINS TEST_BUILD "/plugins"
-#define BROKEN  TEST_BUILD "/tests/broken"
-
-static int search_both(void **state)
-{
-    (void)state;
-    return setenv(SCL_PLUGIN_PATH_VARIABLE, PLUGINS ":" BROKEN, 1);
-}
 
 static void assert_refused(const char *use, scl_plugin_kind kind, const char *words)
 {

@@ -19,7 +19,7 @@ static scl_tensor *kept;
 
 static scl_tensor *fault(scl_builder *b, int how, const scl_loss_inputs *in)
 {
-    const int64_t five[] = {5}, minus[] = {-1, -2}, huge[] = {1 << 30, 1 << 30, 1 << 30};
+    const int64_t four[] = {4}, minus[] = {-1, -2}, huge[] = {1 << 30, 1 << 30, 1 << 30};
     scl_tensor *none[] = {in->logits, NULL};
     switch (how) {
     case 1:
@@ -29,17 +29,17 @@ static scl_tensor *fault(scl_builder *b, int how, const scl_loss_inputs *in)
     case 3:
         return in->target; /* int32 for multiclass */
     case 4:
-        return b->mul(b, in->logits, b->constant(b, (const float[5]){0}, 1, five));
+        return b->mul(b, in->logits, b->constant(b, (const float[4]){0}, 1, four));
     case 5:
         return b->fail(b, "write another loss");
     case 6:
         return b->fail(b, NULL);
     case 7:
-        return b->param(b, "scale", 1, five, (scl_init){SCL_INIT_ONES, 0});
+        return b->param(b, "scale", 1, four, (scl_init){SCL_INIT_ONES, 0});
     case 8:
         return kept != NULL ? kept : (kept = b->mean(b, in->logits, 1, 3));
     case 9:
-        return b->reshape(b, in->logits, 9, five);
+        return b->reshape(b, in->logits, 9, four);
     case 10:
         return b->softmax(b, in->logits, 4);
     case 11:
@@ -57,7 +57,7 @@ static scl_tensor *fault(scl_builder *b, int how, const scl_loss_inputs *in)
     case 17:
         return b->one_hot(b, in->target, INT64_MAX, 1);
     case 18:
-        return b->constant(b, NULL, 1, five);
+        return b->constant(b, NULL, 1, four);
     case 19:
         return b->reshape(b, in->logits, 2, minus) != NULL ? in->logits
                                                            : b->reshape(b, in->logits, 3, huge);
