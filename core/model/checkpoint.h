@@ -36,9 +36,18 @@ scl_status scl_checkpoint_params(scl_graph *catalog, bool trained, scl_param_lis
 scl_status scl_checkpoint_load_delta(const scl_weights *weights, const scl_param_list *list,
                                      scl_store *store, scl_error *err);
 
+/* SCL_BAD_DATA when the file holds a checksum that its tensors do not have. */
+scl_status scl_checkpoint_verify(const scl_weights *weights, scl_error *err);
+
 typedef enum scl_naming { SCL_NAMING_META, SCL_NAMING_HF } scl_naming;
 
-/* Writes the listed parameters as safetensors under either naming. Metadata is written as given. */
+/* Writes entries of the store as safetensors under either naming. Metadata is written as given, and
+ * a checksum of the tensors is added to it. SCL_FAILED when the file cannot be written. */
+scl_status scl_checkpoint_save_entries(const char *path, const scl_store_entry *const *entries,
+                                       size_t count, const scl_store *store, scl_naming naming,
+                                       const scl_weights_pair *metadata, size_t metadata_count,
+                                       scl_error *err);
+/* The same for a list of parameters. */
 scl_status scl_checkpoint_save(const char *path, const scl_param_list *list, const scl_store *store,
                                scl_naming naming, const scl_weights_pair *metadata,
                                size_t metadata_count, scl_error *err);

@@ -240,8 +240,8 @@ static scl_status report(loader *l, scl_error *err)
 static scl_status load_all(loader *l, scl_tensor *const *params, size_t count, scl_error *err)
 {
     l->used = scl_calloc(l->weights->count, sizeof *l->used);
-    scl_status status =
-        l->used == NULL ? scl_out_of_memory(err, l->weights->count, "a checkpoint") : SCL_OK;
+    scl_status status = l->used == NULL ? scl_out_of_memory(err, l->weights->count, "a checkpoint")
+                                        : scl_checkpoint_verify(l->weights, err);
     for (size_t i = 0; i < count && status == SCL_OK; i++)
         if (params[i]->kind == SCL_TENSOR_PARAM)
             status = load_param(l, params[i], err);

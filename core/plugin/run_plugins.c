@@ -88,18 +88,31 @@ static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *e
     return SCL_OK;
 }
 
-scl_status scl_run_plugins_open(scl_run_config *config, scl_run_plugins *plugins, scl_error *err)
+static scl_status open_plugins(scl_run_config *config, bool with_losses, scl_run_plugins *plugins,
+                               scl_error *err)
 {
     opening o = {.config = config};
     plugins->config = config;
     SCL_TRY(open_adapter(&o, plugins, err));
-    SCL_TRY(open_losses(&o, plugins, err));
+    if (with_losses)
+        SCL_TRY(open_losses(&o, plugins, err));
     size_t mistakes = config->diagnostics.total;
     scl_error found = {0};
     scl_status status = scl_run_config_finish(config, &found);
     if (status == SCL_BAD_CONFIG && mistakes == o.plugin_faults)
         status = SCL_PLUGIN;
     return status == SCL_OK ? SCL_OK : scl_fail(err, status, "%s", found.text);
+}
+
+scl_status scl_run_plugins_open(scl_run_config *config, scl_run_plugins *plugins, scl_error *err)
+{
+    return open_plugins(config, true, plugins, err);
+}
+
+scl_status scl_run_plugins_open_adapter(scl_run_config *config, scl_run_plugins *plugins,
+                                        scl_error *err)
+{
+    return open_plugins(config, false, plugins, err);
 }
 
 void scl_run_plugins_close(scl_run_plugins *plugins)

@@ -30,6 +30,9 @@ typedef struct scl_run_plugins {
  * that are missing or unusable. Whatever it returns, `plugins` must be closed, after the config is
  * freed. */
 scl_status scl_run_plugins_open(scl_run_config *config, scl_run_plugins *plugins, scl_error *err);
+/* The same for the adapter alone, for a model that is only used: its losses may be gone. */
+scl_status scl_run_plugins_open_adapter(scl_run_config *config, scl_run_plugins *plugins,
+                                        scl_error *err);
 void scl_run_plugins_close(scl_run_plugins *plugins);
 
 #endif

@@ -1,0 +1,138 @@
+#include "step/step_graph.h"
+
+#include "graph/fuse.h"
+
+#include <stdio.h>
+
+static void declare_prompts(scl_step_graph *s, const scl_batch_layout *l, int64_t masks)
+{
+    scl_graph *g = s->graph;
+    if (l->slots > 0) {
+        s->coords = scl_input(g, "coords", SCL_F32, SCL_SHAPE(masks, l->slots, 2));
+        s->labels = scl_input(g, "labels", SCL_I32, SCL_SHAPE(masks, l->slots));
+        s->token_count = scl_input(g, "token_count", SCL_I32, SCL_SHAPE(masks));
+    }
+    if (l->mask_prompts) {
+        s->mask = scl_input(g, "mask", SCL_F32, SCL_SHAPE(masks, l->mask_size, l->mask_size, 1));
+        s->has_mask = scl_input(g, "has_mask", SCL_F32, SCL_SHAPE(masks, 1, 1, 1));
+    }
+}
+
+static void declare_targets(scl_step_graph *s, const scl_batch_layout *l, int64_t masks)
+{
+    scl_graph *g = s->graph;
+    int64_t size = l->mask_size;
+    if (l->multiclass)
+        s->classes = scl_input(g, "classes", SCL_I32, SCL_SHAPE(masks, size, size));
+    else
+        s->target = scl_input(g, "target", SCL_F32, SCL_SHAPE(masks, 1, size, size));
+    s->weight = scl_input(g, "weight", SCL_F32, SCL_SHAPE(masks, 1, size, size));
+    s->mask_weight = scl_input(g, "mask_weight", SCL_F32, SCL_SHAPE(masks));
+}
+
+static void keep(scl_tensor *tensor)
+{
+    if (tensor != NULL)
+        tensor->keep = true;
+}
+
+static void build_model(const scl_step_options *o, scl_step_graph *s)
+{
+    const scl_sam_config *config = &o->model->config;
+    const scl_batch_layout *l = &o->layout;
+    int64_t size = config->image_size, masks = l->images * l->objects;
+    scl_sam m = {.graph = s->graph, .config = config, .adaptation = o->adaptation};
+    s->image = scl_input(s->graph, "image", SCL_F32, SCL_SHAPE(l->images, size, size, 3));
+    declare_prompts(s, l, masks);
+    scl_sam_prompts prompts = {.coords = s->coords,
+                               .labels = s->labels,
+                               .token_count = s->token_count,
+                               .mask = s->mask,
+                               .has_mask = s->has_mask};
+    scl_tensor *embedding = scl_sam_image_encoder(&m, s->image);
+    scl_sam_masks out = scl_sam_decode(&m, embedding, &prompts, masks, 0,
+                                       config->classes > 0 ? config->classes : 1);
+    s->logits = out.logits;
+    s->iou = out.iou;
+    keep(s->logits);
+    keep(s->iou);
+}
+
+static void build_losses(const scl_step_options *o, scl_step_graph *s)
+{
+    if (o->plugins == NULL || s->logits == NULL)
+        return;
+    declare_targets(s, &o->layout, o->layout.images * o->layout.objects);
+    scl_loss_inputs inputs = {.struct_size = sizeof inputs,
+                              .task = (uint32_t)o->task,
+                              .classes = s->logits->shape.dim[1],
+                              .logits = s->logits,
+                              .target = o->layout.multiclass ? s->classes : s->target,
+                              .weight = s->weight,
+                              .iou_prediction = s->iou};
+    s->losses = scl_losses_build(o->plugins, s->graph, &inputs, s->mask_weight);
+    keep(s->losses.total);
+    keep(s->losses.parts);
+}
+
+/* Trained parameters with a gradient, and their gradients; `params` and `grads` hold as many as the
+ * graph has tensors. */
+static size_t collect_trained(const scl_step_graph *s, scl_tensor **params, scl_tensor **grads)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->graph->tensor_count; i++) {
+        scl_tensor *tensor = s->graph->tensors[i];
+        if (tensor->grad == NULL)
+            continue;
+        params[count] = tensor;
+        grads[count++] = tensor->grad;
+    }
+    return count;
+}
+
+static void accumulate(scl_step_graph *s, scl_tensor **params, scl_tensor **grads, size_t count)
+{
+    s->accumulated = scl_arena_alloc(&s->graph->arena, (count + 1) * sizeof(scl_tensor *));
+    for (size_t i = 0; i < count && s->accumulated != NULL; i++) {
+        char name[256];
+        snprintf(name, sizeof name, "accumulated.%s", params[i]->name);
+        s->accumulated[i] = scl_state(s->graph, name, params[i]->shape);
+        grads[i] = scl_accumulate(s->graph, s->accumulated[i], grads[i]);
+    }
+    if (s->accumulated == NULL)
+        scl_graph_fail(s->graph, "out of memory for gradient accumulation");
+}
+
+static scl_status build_update(const scl_step_options *o, scl_step_graph *s, scl_error *err)
+{
+    SCL_TRY(scl_autodiff(s->graph, s->losses.total, err));
+    size_t tensors = s->graph->tensor_count;
+    scl_tensor **params = scl_arena_alloc(&s->graph->arena, 2 * tensors * sizeof *params);
+    if (params == NULL)
+        return scl_out_of_memory(err, 2 * tensors * sizeof *params, "a training graph");
+    scl_tensor **grads = params + tensors;
+    s->trained_count = collect_trained(s, params, grads);
+    for (size_t i = 0; i < s->trained_count; i++)
+        s->trained_values += scl_shape_count(params[i]->shape);
+    if (o->train->grad_accum_steps > 1)
+        accumulate(s, params, grads, s->trained_count);
+    size_t before = s->graph->node_count;
+    SCL_TRY(scl_optimizer_build(s->graph, o->train, params, grads, s->trained_count, &s->optimizer,
+                                err));
+    s->first_update = s->graph->nodes[before];
+    return SCL_OK;
+}
+
+scl_status scl_step_graph_build(const scl_step_options *options, scl_step_graph *out,
+                                scl_error *err)
+{
+    *out = (scl_step_graph){.graph = scl_graph_create(err)};
+    if (out->graph == NULL)
+        return err->status;
+    build_model(options, out);
+    build_losses(options, out);
+    SCL_TRY(scl_graph_status(out->graph, err));
+    if (options->train != NULL)
+        SCL_TRY(build_update(options, out, err));
+    return scl_graph_fuse(out->graph, err);
+}

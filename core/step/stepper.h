@@ -1,0 +1,46 @@
+/* stepper.h — steps on a device: batches in, losses and updates out.
+ *
+ * What frozen layers make of an image is computed once per distinct image and kept in the cache
+ * (data/prefix_cache.h) under the hash of those layers' weights, of their graph and of the image's
+ * input values, so that a kept result can only be the right one. Used from one thread. */
+#ifndef SCL_STEP_STEPPER_H
+#define SCL_STEP_STEPPER_H
+
+#include "data/prefix_cache.h"
+#include "step/step_graph.h"
+
+#define SCL_STEPPER_MAX_LOSSES 32
+
+typedef struct scl_stepper scl_stepper;
+
+typedef struct scl_stepper_losses {
+    double total; /* of this batch, with the window's mask weights */
+    double parts[SCL_STEPPER_MAX_LOSSES];
+} scl_stepper_losses;
+
+/* Builds, plans and binds. `cache` may be NULL: everything runs for every batch. */
+scl_status scl_stepper_create(const scl_step_options *options, scl_prefix_cache *cache,
+                              scl_stepper **out, scl_error *err);
+void scl_stepper_free(scl_stepper *step);
+
+/* Whether images' frozen results are kept. */
+bool scl_stepper_uses_cache(const scl_stepper *step);
+/* Trained parameters (numbers, not tensors), and the plan's peak in bytes. */
+int64_t scl_stepper_trained_values(const scl_stepper *step);
+size_t scl_stepper_arena_bytes(const scl_stepper *step);
+
+/* The model, the losses and (for training) the gradients of a batch, added to those of the window.
+ * The batch must have the layout of the options. Losses may come out NaN or infinite. */
+scl_status scl_stepper_forward(scl_stepper *step, const scl_batch *batch,
+                               scl_stepper_losses *losses, scl_error *err);
+
+/* Of the last batch: logits as scl_step_graph.logits has them; iou [M]. */
+scl_status scl_stepper_logits(scl_stepper *step, float *logits, scl_error *err);
+scl_status scl_stepper_iou(scl_stepper *step, float *iou, scl_error *err);
+
+/* Ends a window: update number t (from 1) with lr times `lr_factor`. SCL_NUMERIC, with nothing
+ * updated, when the norm of the gradients is NaN or infinite. */
+scl_status scl_stepper_update(scl_stepper *step, double lr_factor, uint64_t t, double *grad_norm,
+                              scl_error *err);
+
+#endif

@@ -1,0 +1,156 @@
+#include "tuned/tuned_file.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+#define RUN_CONFIG_KEY    "samcl.run_config"
+#define BASE_HASH_KEY     "samcl.base_hash"
+#define CONTAINS_BASE_KEY "samcl.contains_base"
+#define STATE_KEY         "samcl.state"
+#define OPTIMIZER_PREFIX  "optimizer."
+
+/* ---- saving */
+
+static bool is_optimizer_state(const scl_store_entry *entry)
+{
+    return entry->kind == SCL_TENSOR_STATE && scl_starts_with(entry->name, OPTIMIZER_PREFIX);
+}
+
+static bool contains_base(const scl_model *model)
+{
+    if (!model->from_checkpoint)
+        return true;
+    for (size_t i = 0; i < model->catalog->tensor_count; i++) {
+        const scl_tensor *tensor = model->catalog->tensors[i];
+        if (tensor->kind == SCL_TENSOR_PARAM && !tensor->trained)
+            return false;
+    }
+    return true;
+}
+
+/* The entries to write: parameters in the catalog's order, then the optimizer's. */
+static scl_status choose_entries(const scl_model *model, scl_tuned_content content,
+                                 const scl_store_entry **entries, size_t *count, scl_error *err)
+{
+    bool whole = contains_base(model);
+    *count = 0;
+    for (size_t i = 0; i < model->catalog->tensor_count; i++) {
+        const scl_tensor *tensor = model->catalog->tensors[i];
+        if (tensor->kind != SCL_TENSOR_PARAM || !(whole || tensor->trained))
+            continue;
+        const scl_store_entry *entry = scl_store_find(model->store, tensor->name);
+        if (entry == NULL)
+            return scl_fail(err, SCL_FAILED, "\"%s\" has no values to save", tensor->name);
+        entries[(*count)++] = entry;
+    }
+    for (size_t i = 0; i < model->store->count && content == SCL_TUNED_WEIGHTS_AND_OPTIMIZER; i++)
+        if (is_optimizer_state(&model->store->entries[i]))
+            entries[(*count)++] = &model->store->entries[i];
+    return SCL_OK;
+}
+
+static scl_status save_with(const char *path, const scl_model *model,
+                            const scl_weights_pair *metadata, size_t pairs,
+                            scl_tuned_content content, scl_error *err)
+{
+    size_t room = model->store->count + model->catalog->tensor_count, count = 0;
+    const scl_store_entry **entries = scl_calloc(room, sizeof *entries);
+    if (entries == NULL)
+        return scl_out_of_memory(err, room * sizeof *entries, "a checkpoint");
+    scl_status status = choose_entries(model, content, entries, &count, err);
+    if (status == SCL_OK)
+        status = scl_checkpoint_save_entries(path, entries, count, model->store, SCL_NAMING_META,
+                                             metadata, pairs, err);
+    scl_free(entries);
+    return status;
+}
+
+scl_status scl_tuned_file_save(const char *path, const scl_model *model,
+                               const scl_run_config *config, const scl_train_state *state,
+                               scl_tuned_content content, scl_error *err)
+{
+    scl_str run = {0};
+    char hash[SCL_HASH_TEXT];
+    scl_hash128_text(model->base_hash, hash);
+    char *dims = scl_sam_config_to_json(&model->config);
+    char *where = scl_train_state_to_json(state);
+    scl_status status = scl_run_config_resolved(config, &run, err);
+    if (status == SCL_OK && (dims == NULL || where == NULL))
+        status = scl_out_of_memory(err, 1024, "a checkpoint");
+    const scl_weights_pair metadata[] = {
+        {"format", "pt"},
+        {SCL_CONFIG_KEY, dims},
+        {RUN_CONFIG_KEY, scl_str_text(&run)},
+        {BASE_HASH_KEY, hash},
+        {CONTAINS_BASE_KEY, contains_base(model) ? "true" : "false"},
+        {STATE_KEY, where},
+    };
+    if (status == SCL_OK)
+        status = save_with(path, model, metadata, sizeof metadata / sizeof *metadata, content, err);
+    scl_str_free(&run);
+    scl_free(dims);
+    scl_free(where);
+    return status;
+}
+
+/* ---- reading */
+
+bool scl_tuned_file_is(const scl_weights *weights)
+{
+    return scl_weights_metadata(weights, RUN_CONFIG_KEY) != NULL;
+}
+
+static scl_status metadata(const scl_weights *weights, const char *key, const char **value,
+                           scl_error *err)
+{
+    *value = scl_weights_metadata(weights, key);
+    return *value != NULL ? SCL_OK
+                          : scl_fail(err, SCL_BAD_DATA,
+                                     "%s: expected a file that samcl train wrote, found none of "
+                                     "the metadata %s",
+                                     weights->path, key);
+}
+
+scl_status scl_tuned_file_about(const scl_weights *weights, scl_tuned_about *about, scl_error *err)
+{
+    const char *contains, *state, *hash;
+    char where[512];
+    *about = (scl_tuned_about){0};
+    SCL_TRY(metadata(weights, RUN_CONFIG_KEY, &about->run_config, err));
+    SCL_TRY(metadata(weights, CONTAINS_BASE_KEY, &contains, err));
+    SCL_TRY(metadata(weights, BASE_HASH_KEY, &hash, err));
+    SCL_TRY(metadata(weights, STATE_KEY, &state, err));
+    snprintf(where, sizeof where, "%s: %s", weights->path, STATE_KEY);
+    SCL_TRY(scl_train_state_from_json(state, where, &about->state, err));
+    about->contains_base = strcmp(contains, "true") == 0;
+    snprintf(about->base_hash, sizeof about->base_hash, "%s", hash);
+    for (size_t i = 0; i < weights->count; i++)
+        about->has_optimizer |= scl_starts_with(weights->tensor[i].name, OPTIMIZER_PREFIX);
+    return SCL_OK;
+}
+
+static scl_status load_state(const scl_weight *weight, scl_store *store, const char *path,
+                             scl_error *err)
+{
+    if (weight->dtype != SCL_WEIGHT_F32 || weight->ndim < 1 || weight->ndim > SCL_MAX_DIMS)
+        return scl_fail(err, SCL_BAD_DATA, "%s: %s must be F32 of 1 to %d dimensions", path,
+                        weight->name, SCL_MAX_DIMS);
+    float *values = scl_calloc((size_t)scl_weight_elements(weight), sizeof *values);
+    if (values == NULL)
+        return scl_out_of_memory(err, weight->bytes, weight->name);
+    scl_weight_to_f32(weight, values);
+    scl_status status = scl_store_set(store, weight->name, SCL_TENSOR_STATE,
+                                      scl_shape_make(weight->ndim, weight->dim), values, err);
+    scl_free(values);
+    return status;
+}
+
+scl_status scl_tuned_file_load_optimizer(const scl_weights *weights, scl_store *store,
+                                         scl_error *err)
+{
+    for (size_t i = 0; i < weights->count; i++)
+        if (scl_starts_with(weights->tensor[i].name, OPTIMIZER_PREFIX))
+            SCL_TRY(load_state(&weights->tensor[i], store, weights->path, err));
+    return SCL_OK;
+}

@@ -1,0 +1,47 @@
+/* tuned_file.h — the file a training leaves: what it changed, or the whole model, and how.
+ *
+ * One safetensors file. It holds the trained parameters and the adapter's own, under Meta's names;
+ * the whole model when there was no base checkpoint to take the rest from, or when nothing of it
+ * was left as it was. A file to go on from also holds the optimizer's state ("optimizer.m.NAME",
+ * "optimizer.v.NAME"). Metadata:
+ *
+ *   samcl.run_config     the resolved run file: the adapter and its parameters, classes, data
+ *   samcl.config         dimensions of the model, JSON
+ *   samcl.base_hash      hash of the base's weights and dimensions
+ *   samcl.contains_base  "true" or "false"
+ *   samcl.state          scl_train_state as JSON */
+#ifndef SCL_TUNED_TUNED_FILE_H
+#define SCL_TUNED_TUNED_FILE_H
+
+#include "config/run_config.h"
+#include "model/model.h"
+#include "tuned/train_state.h"
+
+typedef enum scl_tuned_content {
+    SCL_TUNED_WEIGHTS,
+    SCL_TUNED_WEIGHTS_AND_OPTIMIZER
+} scl_tuned_content;
+
+/* Replaces the file at `path` when all is on disk. SCL_FAILED when it cannot be written. */
+scl_status scl_tuned_file_save(const char *path, const scl_model *model,
+                               const scl_run_config *config, const scl_train_state *state,
+                               scl_tuned_content content, scl_error *err);
+
+typedef struct scl_tuned_about {
+    const char *run_config; /* borrowed from the weights, as all below */
+    bool contains_base;
+    bool has_optimizer;
+    char base_hash[SCL_HASH_TEXT];
+    scl_train_state state;
+} scl_tuned_about;
+
+/* Whether a loaded file is a tuned one. */
+bool scl_tuned_file_is(const scl_weights *weights);
+/* Reads the metadata; SCL_BAD_DATA when it is incomplete. */
+scl_status scl_tuned_file_about(const scl_weights *weights, scl_tuned_about *about, scl_error *err);
+
+/* Puts the optimizer's state into the store. */
+scl_status scl_tuned_file_load_optimizer(const scl_weights *weights, scl_store *store,
+                                         scl_error *err);
+
+#endif

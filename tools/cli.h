@@ -1,0 +1,62 @@
+/* cli.h — what the verbs of the program share: options by table, help, messages, progress. */
+#ifndef SAMCL_TOOLS_CLI_H
+#define SAMCL_TOOLS_CLI_H
+
+#include "base/log.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One option. Values are the texts after it, in order; a flag has none. */
+typedef struct cli_option {
+    const char *name;  /* "--checkpoint" */
+    const char *value; /* what stands for the value in the help, "FILE"; NULL: a flag */
+    const char *help;
+    bool repeats;
+} cli_option;
+
+#define CLI_MAX_OPTIONS 24
+#define CLI_MAX_VALUES  256
+
+typedef struct cli_args {
+    const cli_option *options;
+    size_t option_count;
+    const char *values[CLI_MAX_OPTIONS][CLI_MAX_VALUES];
+    size_t counts[CLI_MAX_OPTIONS];
+    const char *words[CLI_MAX_VALUES]; /* the arguments that are no options */
+    size_t word_count;
+} cli_args;
+
+typedef struct cli_verb {
+    const char *name, *summary;
+    const char *usage; /* after "samcl <verb>" */
+    const char *notes; /* more help; NULL: none */
+    const cli_option *options;
+    size_t option_count;
+    scl_status (*run)(const cli_args *args, scl_error *err);
+} cli_verb;
+
+extern const cli_verb verb_devices;
+
+/* SCL_BAD_CONFIG for an unknown option (with the nearest one), a missing value, or too many. */
+scl_status cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *args, scl_error *err);
+void cli_help(const cli_verb *verb);
+
+/* The last value of an option, or NULL. */
+const char *cli_value(const cli_args *args, const char *option);
+bool cli_given(const cli_args *args, const char *option);
+/* All values of an option that repeats; returns how many. */
+size_t cli_values(const cli_args *args, const char *option, const char *const **values);
+/* A required value: SCL_BAD_CONFIG when absent. */
+scl_status cli_require(const cli_args *args, const char *option, const char **value,
+                       scl_error *err);
+
+/* Messages go to stderr, without disturbing a progress bar. */
+void cli_start_log(bool quiet);
+/* Draws the bar on a terminal; does nothing elsewhere, or within the first two seconds. */
+void cli_progress(void *user, size_t done, size_t total, const char *suffix);
+/* Takes the bar away, before something is printed. */
+void cli_progress_clear(void);
+
+#endif
