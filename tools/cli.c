@@ -1,14 +1,9 @@
 #include "cli.h"
 
-#include "base/progress.h"
 #include "base/str.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 /* ---- options */
 
@@ -95,91 +90,4 @@ scl_status cli_require(const cli_args *args, const char *option, const char **va
 {
     *value = cli_value(args, option);
     return *value != NULL ? SCL_OK : scl_fail(err, SCL_BAD_CONFIG, "%s is required", option);
-}
-
-/* ---- messages and progress, on stderr */
-
-#define QUIET_SECONDS  2.0
-#define REDRAW_SECONDS 0.1
-
-static struct {
-    bool shown;
-    size_t total;
-    double started, drawn;
-} bar;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void print_message(void *user, scl_log_level level, const char *text)
-{
-    const bool *quiet = user;
-    if (level == SCL_LOG_DEBUG || (*quiet && level != SCL_LOG_WARN))
-        return;
-    cli_progress_clear();
-    fprintf(stderr, "%s%s\n", level == SCL_LOG_WARN ? "warning: " : "", text);
-}
-
-void cli_start_log(bool quiet)
-{
-    static bool is_quiet;
-    is_quiet = quiet;
-    scl_log_add_sink(print_message, &is_quiet);
-}
-
-static int terminal_columns(void)
-{
-    struct winsize size = {0};
-    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    return known ? size.ws_col - 1 : 79;
-}
-
-static bool is_utf8_locale(void)
-{
-    const char *names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (int i = 0; i < 3; i++) {
-        const char *value = getenv(names[i]);
-        if (value != NULL && value[0] != '\0')
-            return strstr(value, "UTF-8") != NULL || strstr(value, "utf8") != NULL;
-    }
-    return false;
-}
-
-void cli_progress(void *user, size_t done, size_t total, const char *suffix)
-{
-    (void)user;
-    if (!isatty(STDERR_FILENO))
-        return;
-    double t = now();
-    if (done <= 1 || total != bar.total) {
-        cli_progress_clear();
-        bar.started = t;
-        bar.total = total;
-    }
-    bool due = t - bar.started > QUIET_SECONDS && t - bar.drawn > REDRAW_SECONDS;
-    if (done == total) {
-        cli_progress_clear();
-    } else if (due) {
-        char line[1024];
-        scl_progress p = {.done = done,
-                          .total = total,
-                          .seconds = t - bar.started,
-                          .suffix = suffix,
-                          .ascii = !is_utf8_locale()};
-        scl_progress_text(&p, terminal_columns(), line, sizeof line);
-        fprintf(stderr, "\r%s\033[K", line);
-        bar.shown = true;
-        bar.drawn = t;
-    }
-}
-
-void cli_progress_clear(void)
-{
-    if (bar.shown)
-        fputs("\r\033[K", stderr);
-    bar.shown = false;
 }

@@ -1,8 +1,7 @@
-/* cli.h — what the verbs of the program share: options by table, help, messages, progress. */
+/* cli.h — what the verbs of the program share: options by table, and help. */
 #ifndef SAMCL_TOOLS_CLI_H
 #define SAMCL_TOOLS_CLI_H
 
-#include "base/log.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -37,7 +36,7 @@ typedef struct cli_verb {
     scl_status (*run)(const cli_args *args, scl_error *err);
 } cli_verb;
 
-extern const cli_verb verb_devices;
+extern const cli_verb verb_train, verb_eval, verb_devices;
 
 /* SCL_BAD_CONFIG for an unknown option (with the nearest one), a missing value, or too many. */
 scl_status cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *args, scl_error *err);
@@ -51,12 +50,5 @@ size_t cli_values(const cli_args *args, const char *option, const char *const **
 /* A required value: SCL_BAD_CONFIG when absent. */
 scl_status cli_require(const cli_args *args, const char *option, const char **value,
                        scl_error *err);
-
-/* Messages go to stderr, without disturbing a progress bar. */
-void cli_start_log(bool quiet);
-/* Draws the bar on a terminal; does nothing elsewhere, or within the first two seconds. */
-void cli_progress(void *user, size_t done, size_t total, const char *suffix);
-/* Takes the bar away, before something is printed. */
-void cli_progress_clear(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* main.c — the samcl program: one verb per file, and the exit codes of base/status.h. */
 #include "cli.h"
+#include "terminal.h"
 
 #include "base/str.h"
 #include "samcl/samcl.h"
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cli_verb *const verbs[] = {&verb_devices};
+static const cli_verb *const verbs[] = {&verb_train, &verb_devices};
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
 static void print_overview(FILE *to)
@@ -76,9 +77,9 @@ int main(int argc, char **argv)
         printf("samcl %s\n", scl_version());
         return SCL_OK;
     }
-    cli_start_log(false);
+    terminal_start_log();
     scl_status status = run(argc - 1, argv + 1, &err);
-    cli_progress_clear();
+    terminal_clear();
     if (status != SCL_OK && err.text[0] != '\0')
         fprintf(stderr, "samcl: %s\n", err.text);
     return (int)status;

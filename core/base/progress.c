@@ -39,13 +39,18 @@ static int columns_of(const char *text)
     return columns;
 }
 
+static uint64_t done_since(const scl_progress *p)
+{
+    return p->done > p->before ? p->done - p->before : 0;
+}
+
 /* "35.0/s", or "2.4 s each" where that is more telling; nothing before the first is done. */
 static void write_rate(const scl_progress *p, char text[SCL_DURATION_TEXT])
 {
     text[0] = '\0';
-    if (p->done == 0 || !(p->seconds > 0.0) || !isfinite(p->seconds))
+    if (done_since(p) == 0 || !(p->seconds > 0.0) || !isfinite(p->seconds))
         return;
-    double rate = (double)p->done / p->seconds;
+    double rate = (double)done_since(p) / p->seconds;
     if (rate >= 1e5)
         snprintf(text, SCL_DURATION_TEXT, "  %.2e/s", rate);
     else if (rate >= 1.0)
@@ -63,7 +68,8 @@ static void write_tail(const scl_progress *p, char tail[TEXT_BYTES])
     write_rate(p, rate);
     if (p->total > 0) {
         uint64_t more = p->total > p->done ? p->total - p->done : 0;
-        double wait = p->done > 0 ? p->seconds * ((double)more / (double)p->done) : NAN;
+        uint64_t since = done_since(p);
+        double wait = since > 0 ? p->seconds * ((double)more / (double)since) : NAN;
         memcpy(left, " < ", 3);
         scl_duration_text(wait, left + 3);
         snprintf(count, sizeof count, "%" PRIu64 "/%" PRIu64, p->done, p->total);

@@ -9,9 +9,10 @@
 
 typedef struct scl_progress {
     uint64_t done, total; /* total 0: unknown, and no bar */
-    double seconds;       /* since the start */
-    const char *suffix;   /* after the rest, such as "loss 0.123"; NULL: nothing */
-    bool ascii;           /* no block characters */
+    uint64_t before;    /* of those done, how many were when `seconds` began: a run that goes on */
+    double seconds;     /* since the start */
+    const char *suffix; /* after the rest, such as "loss 0.123"; NULL: nothing */
+    bool ascii;         /* no block characters */
 } scl_progress;
 
 /* One line of at most `columns` columns without a newline:

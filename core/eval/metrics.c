@@ -31,13 +31,13 @@ double scl_overlap_iou(scl_overlap overlap)
     return either > 0 ? (double)overlap.both / (double)either : 1.0;
 }
 
-void scl_mean_add(scl_mean *mean, double value)
+void scl_average_add(scl_average *mean, double value)
 {
     mean->sum += value;
     mean->count++;
 }
 
-double scl_mean_value(const scl_mean *mean)
+double scl_average_value(const scl_average *mean)
 {
     return mean->count > 0 ? mean->sum / (double)mean->count : NAN;
 }
@@ -83,15 +83,15 @@ double scl_confusion_iou(const scl_confusion *confusion, size_t id)
 
 double scl_confusion_miou(const scl_confusion *confusion, size_t *absent)
 {
-    scl_mean mean = {0};
+    scl_average mean = {0};
     for (size_t id = 0; id < confusion->classes; id++) {
         double iou = scl_confusion_iou(confusion, id);
         if (!isnan(iou))
-            scl_mean_add(&mean, iou);
+            scl_average_add(&mean, iou);
     }
     if (absent != NULL)
         *absent = confusion->classes - (size_t)mean.count;
-    return scl_mean_value(&mean);
+    return scl_average_value(&mean);
 }
 
 double scl_confusion_accuracy(const scl_confusion *confusion)

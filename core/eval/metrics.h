@@ -22,13 +22,13 @@ double scl_overlap_dice(scl_overlap overlap);
 double scl_overlap_iou(scl_overlap overlap);
 
 /* A running mean. Zero-initialise. NaN without values. */
-typedef struct scl_mean {
+typedef struct scl_average {
     double sum;
     uint64_t count;
-} scl_mean;
+} scl_average;
 
-void scl_mean_add(scl_mean *mean, double value);
-double scl_mean_value(const scl_mean *mean);
+void scl_average_add(scl_average *mean, double value);
+double scl_average_value(const scl_average *mean);
 
 /* Free with scl_confusion_free. */
 typedef struct scl_confusion {

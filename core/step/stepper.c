@@ -233,17 +233,23 @@ scl_status scl_stepper_forward(scl_stepper *step, const scl_batch *batch,
     size_t count = step->options.plugins->loss_count;
     SCL_TRY(scl_schedule_read(schedule, step->graph.losses.total, 0, &total, 1, err));
     SCL_TRY(scl_schedule_read(schedule, step->graph.losses.parts, 0, parts,
-                              count < SCL_STEPPER_MAX_LOSSES ? count : SCL_STEPPER_MAX_LOSSES, err));
+                              count < SCL_STEPPER_MAX_LOSSES ? count : SCL_STEPPER_MAX_LOSSES,
+                              err));
     losses->total = (double)total;
     for (size_t i = 0; i < count && i < SCL_STEPPER_MAX_LOSSES; i++)
         losses->parts[i] = (double)parts[i];
     return SCL_OK;
 }
 
+size_t scl_stepper_logit_count(const scl_stepper *step)
+{
+    return (size_t)scl_shape_count(step->graph.logits->shape);
+}
+
 scl_status scl_stepper_logits(scl_stepper *step, float *logits, scl_error *err)
 {
-    size_t count = (size_t)scl_shape_count(step->graph.logits->shape);
-    return scl_schedule_read(step->live.schedule, step->graph.logits, 0, logits, count, err);
+    return scl_schedule_read(step->live.schedule, step->graph.logits, 0, logits,
+                             scl_stepper_logit_count(step), err);
 }
 
 scl_status scl_stepper_iou(scl_stepper *step, float *iou, scl_error *err)

@@ -34,6 +34,8 @@ size_t scl_stepper_arena_bytes(const scl_stepper *step);
 scl_status scl_stepper_forward(scl_stepper *step, const scl_batch *batch,
                                scl_stepper_losses *losses, scl_error *err);
 
+/* Values in the logits of a batch. */
+size_t scl_stepper_logit_count(const scl_stepper *step);
 /* Of the last batch: logits as scl_step_graph.logits has them; iou [M]. */
 scl_status scl_stepper_logits(scl_stepper *step, float *logits, scl_error *err);
 scl_status scl_stepper_iou(scl_stepper *step, float *iou, scl_error *err);

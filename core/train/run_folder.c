@@ -136,10 +136,23 @@ scl_status scl_run_folder_metric(scl_run_folder *folder, const char *line, scl_e
     return SCL_OK;
 }
 
-scl_status scl_run_folder_rewind(scl_run_folder *folder, size_t lines, scl_error *err)
+scl_status scl_run_folder_append(const scl_run_folder *folder, const char *name, const char *line,
+                                 scl_error *err)
+{
+    FILE *stream = NULL;
+    SCL_TRY(open_stream(folder, name, &stream, err));
+    bool written = fprintf(stream, "%s\n", line) >= 0;
+    if (fclose(stream) == 0 && written)
+        return SCL_OK;
+    return scl_fail(err, SCL_FAILED, "%s/%s: cannot be written: %s", folder->path, name,
+                    strerror(errno));
+}
+
+scl_status scl_run_folder_rewind(const scl_run_folder *folder, const char *name, size_t lines,
+                                 scl_error *err)
 {
     scl_file_map map;
-    char *path = scl_run_folder_file(folder, "metrics.jsonl");
+    char *path = scl_run_folder_file(folder, name);
     if (path == NULL)
         return scl_out_of_memory(err, 64, "a file name");
     scl_status status = scl_file_map_open(path, &map, err);

@@ -39,7 +39,12 @@ scl_status scl_run_folder_write(const scl_run_folder *folder, const char *name, 
 /* Appends a line to metrics.jsonl; flushed, so that a killed run leaves whole lines. */
 scl_status scl_run_folder_metric(scl_run_folder *folder, const char *line, scl_error *err);
 
-/* Drops the lines of metrics.jsonl after the first `lines`: those that a resumed run repeats. */
-scl_status scl_run_folder_rewind(scl_run_folder *folder, size_t lines, scl_error *err);
+/* Appends a line to another file of the folder. */
+scl_status scl_run_folder_append(const scl_run_folder *folder, const char *name, const char *line,
+                                 scl_error *err);
+
+/* Drops what stands in a file after the first `lines` lines: that which a resumed run repeats. */
+scl_status scl_run_folder_rewind(const scl_run_folder *folder, const char *name, size_t lines,
+                                 scl_error *err);
 
 #endif

@@ -38,12 +38,12 @@ static void empty_masks_agree(void **state)
 static void mean_runs(void **state)
 {
     (void)state;
-    scl_mean mean = {0};
-    assert_true(isnan(scl_mean_value(&mean)));
-    scl_mean_add(&mean, 1);
-    scl_mean_add(&mean, 0.5);
-    scl_mean_add(&mean, 0);
-    assert_near(scl_mean_value(&mean), 0.5);
+    scl_average mean = {0};
+    assert_true(isnan(scl_average_value(&mean)));
+    scl_average_add(&mean, 1);
+    scl_average_add(&mean, 0.5);
+    scl_average_add(&mean, 0);
+    assert_near(scl_average_value(&mean), 0.5);
 }
 
 /* Five classes: 3 is predicted but never true, 4 is nowhere. */

@@ -16,27 +16,35 @@ static void assert_line(scl_progress progress, int columns, const char *wanted)
 static void lines_are_as_documented(void **state)
 {
     (void)state;
-    scl_progress p = {420, 1000, 12.0, "loss 0.123", false};
+    scl_progress p = {420, 1000, 0, 12.0, "loss 0.123", false};
     assert_line(p, 61, " 42% |████▏     | 420/1000  00:12 < 00:17  35.0/s  loss 0.123");
     assert_line(
         p, 200,
         " 42% |████████████▌                 | 420/1000  00:12 < 00:17  35.0/s  loss 0.123");
     p.ascii = true;
     assert_line(p, 61, " 42% |####......| 420/1000  00:12 < 00:17  35.0/s  loss 0.123");
-    assert_line((scl_progress){0, 50, 0.0, NULL, true}, 40,
+    assert_line((scl_progress){0, 50, 0, 0.0, NULL, true}, 40,
                 "  0% |.............| 0/50  00:00 < --:--");
-    assert_line((scl_progress){50, 50, 200.0, "", true}, 52,
+    assert_line((scl_progress){50, 50, 0, 200.0, "", true}, 52,
                 "100% |############| 50/50  03:20 < 00:00  4.0 s each");
-    assert_line((scl_progress){7, 0, 14.0, "reading", true}, 80, "7  00:14  2.0 s each  reading");
+    assert_line((scl_progress){7, 0, 0, 14.0, "reading", true}, 80,
+                "7  00:14  2.0 s each  reading");
+}
+
+static void a_run_that_goes_on_counts_its_own_time(void **state)
+{
+    (void)state;
+    assert_line((scl_progress){420, 1000, 400, 10.0, NULL, true}, 45,
+                " 42% |##.....| 420/1000  00:10 < 04:50  2.0/s");
 }
 
 static void whole_percents_are_rounded_down(void **state)
 {
     (void)state;
-    assert_line((scl_progress){29, 100, 1.0, NULL, true}, 4, " 29%");
-    assert_line((scl_progress){999999, 1000000, 1.0, NULL, true}, 4, " 99%");
-    assert_line((scl_progress){2000, 1000, 1.0, NULL, true}, 4, "100%");
-    assert_line((scl_progress){UINT64_MAX, UINT64_MAX, 1.0, NULL, true}, 4, "100%");
+    assert_line((scl_progress){29, 100, 0, 1.0, NULL, true}, 4, " 29%");
+    assert_line((scl_progress){999999, 1000000, 0, 1.0, NULL, true}, 4, " 99%");
+    assert_line((scl_progress){2000, 1000, 0, 1.0, NULL, true}, 4, "100%");
+    assert_line((scl_progress){UINT64_MAX, UINT64_MAX, 0, 1.0, NULL, true}, 4, "100%");
 }
 
 static int columns_of(const char *text)
@@ -61,11 +69,11 @@ static bool is_whole_utf8(const char *text)
 static void no_line_is_wider_than_asked(void **state)
 {
     (void)state;
-    const scl_progress lines[] = {{420, 1000, 12.0, "verlust 0.1 · größe ½ 東京", false},
-                                  {1, UINT64_MAX, 1e300, "x", false},
-                                  {5, 9, NAN, "x", false},
-                                  {5, 9, -1.0, NULL, true},
-                                  {5, 0, INFINITY, "x", false}};
+    const scl_progress lines[] = {{420, 1000, 0, 12.0, "verlust 0.1 · größe ½ 東京", false},
+                                  {1, UINT64_MAX, 0, 1e300, "x", false},
+                                  {5, 9, 0, NAN, "x", false},
+                                  {5, 9, 0, -1.0, NULL, true},
+                                  {5, 0, 0, INFINITY, "x", false}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         for (int columns = -1; columns < 140; columns++) {
             char text[600];
@@ -78,7 +86,7 @@ static void no_line_is_wider_than_asked(void **state)
 static void small_buffers_hold_a_whole_beginning(void **state)
 {
     (void)state;
-    const scl_progress p = {420, 1000, 12.0, "größe ½", false};
+    const scl_progress p = {420, 1000, 0, 12.0, "größe ½", false};
     char whole[400];
     size_t length = scl_progress_text(&p, 80, whole, sizeof whole);
     for (size_t size = 1; size <= length + 1; size++) {
@@ -113,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_as_documented),
+        cmocka_unit_test(a_run_that_goes_on_counts_its_own_time),
         cmocka_unit_test(whole_percents_are_rounded_down),
         cmocka_unit_test(no_line_is_wider_than_asked),
         cmocka_unit_test(small_buffers_hold_a_whole_beginning),

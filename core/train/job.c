@@ -1,0 +1,165 @@
+#include "train/job.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "eval/evaluator.h"
+#include "train/results.h"
+
+#include <string.h>
+
+scl_status scl_train_job_read(scl_train_job *job, const char *path, const char *const *settings,
+                              size_t setting_count, scl_error *err)
+{
+    scl_tuned_model *run = &job->run;
+    job->state = scl_train_state_start();
+    scl_run_config_load(&run->config, path, settings, setting_count);
+    SCL_TRY(scl_run_plugins_open(&run->config, &run->plugins, err));
+    run->adaptation = scl_run_plugins_adaptation(&run->plugins);
+    run->used_adaptation = &run->adaptation;
+    return SCL_OK;
+}
+
+scl_status scl_train_job_resume(scl_train_job *job, const char *folder, const char *const *settings,
+                                size_t setting_count, scl_error *err)
+{
+    char *path = scl_path_join(folder, "checkpoints/last.safetensors");
+    if (path == NULL)
+        return scl_out_of_memory(err, strlen(folder), "a path");
+    scl_tuned_source source = {.checkpoint = path,
+                               .settings = settings,
+                               .setting_count = setting_count,
+                               .with_losses = true};
+    scl_status status = SCL_OK;
+    if (!scl_path_exists(path))
+        status = scl_fail(err, SCL_BAD_CONFIG,
+                          "%s: expected the folder of a run that samcl train made, found no "
+                          "checkpoints/last.safetensors in it",
+                          folder);
+    if (status == SCL_OK)
+        status = scl_tuned_model_read(&job->run, &source, err);
+    if (status == SCL_OK && job->run.used_adaptation == NULL)
+        status = scl_fail(err, SCL_BAD_DATA, "%s: expected a file of samcl train", path);
+    scl_free(path);
+    SCL_TRY(status);
+    job->resumed = true;
+    job->state = job->run.about.state;
+    return scl_run_folder_open(folder, &job->folder, err);
+}
+
+/* ---- opening */
+
+scl_status scl_train_data_open(const scl_run_config *config, const scl_data_config *eval_data,
+                               scl_data_progress progress, scl_dataset **train, scl_dataset **val,
+                               scl_error *err)
+{
+    const scl_data_config *data = &config->data;
+    *train = *val = NULL;
+    SCL_TRY(scl_dataset_open(data, &data->train, "train", progress, train, err));
+    if (data->val.given)
+        return scl_dataset_open(eval_data, &data->val, "val", progress, val, err);
+    if (!(data->val_split > 0))
+        return SCL_OK;
+    scl_dataset *all = *train;
+    *train = NULL;
+    scl_status status =
+        scl_dataset_split(all, data->val_split, (uint64_t)config->seed, train, val, err);
+    scl_dataset_free(all);
+    SCL_TRY(status);
+    (*val)->config = eval_data;
+    scl_log(SCL_LOG_INFO, "%zu images to train on, %zu of them set aside to validate",
+            (*train)->count, (*val)->count);
+    return SCL_OK;
+}
+
+static scl_status open_cache(scl_train_job *job, scl_error *err)
+{
+    const scl_run_config *config = &job->run.config;
+    char *folder = config->cache.folder != NULL ? scl_strdup(config->cache.folder)
+                                                : scl_path_join(config->output_dir, "cache");
+    if (folder == NULL)
+        return scl_out_of_memory(err, strlen(config->output_dir), "a path");
+    scl_status status =
+        scl_prefix_cache_open((uint64_t)config->cache.memory, (uint64_t)config->cache.disk,
+                              config->cache.disk > 0 ? folder : NULL, &job->cache, err);
+    scl_free(folder);
+    return status;
+}
+
+static scl_status open_model(scl_train_job *job, scl_device *device, scl_error *err)
+{
+    scl_tuned_model *run = &job->run;
+    if (job->resumed) {
+        SCL_TRY(scl_tuned_model_open(run, device, err));
+        return scl_tuned_file_load_optimizer(&run->weights, run->model->store, err);
+    }
+    bool classes = run->config.data.task == SCL_TASK_MULTICLASS;
+    scl_model_source source = {.section = &run->config.model,
+                               .classes = classes ? run->config.data.classes : 0,
+                               .seed = (uint64_t)run->config.seed,
+                               .adaptation = &run->adaptation};
+    SCL_TRY(scl_model_open(device, &source, &run->model, err));
+    return scl_run_plugins_check_model(&run->plugins, run->model->catalog, err);
+}
+
+/* The run file as it was given, comments and all. */
+static scl_status copy_run_file(const scl_train_job *job, scl_error *err)
+{
+    scl_file_map file;
+    scl_str text = {0};
+    SCL_TRY(scl_file_map_open(job->run.config.path, &file, err));
+    scl_str_add_bytes(&text, (const char *)file.data, file.size);
+    scl_file_unmap(&file);
+    scl_status status =
+        text.failed ? scl_out_of_memory(err, file.size, "the run file")
+                    : scl_run_folder_write(&job->folder, "config.yaml", scl_str_text(&text), err);
+    scl_str_free(&text);
+    return status;
+}
+
+static scl_status write_resolved(const scl_train_job *job, scl_error *err)
+{
+    scl_str text = {0};
+    scl_status status = scl_run_config_resolved(&job->run.config, &text, err);
+    if (status == SCL_OK)
+        status =
+            scl_run_folder_write(&job->folder, "config.resolved.yaml", scl_str_text(&text), err);
+    scl_str_free(&text);
+    return status;
+}
+
+scl_status scl_train_job_open_folder(scl_train_job *job, scl_error *err)
+{
+    const scl_run_config *config = &job->run.config;
+    if (job->resumed) {
+        SCL_TRY(scl_run_folder_rewind(&job->folder, "metrics.jsonl",
+                                      (size_t)job->state.metric_lines, err));
+        SCL_TRY(scl_run_folder_rewind(&job->folder, SCL_RESULTS_NAME,
+                                      (size_t)job->state.results_lines, err));
+    } else {
+        SCL_TRY(scl_run_folder_create(config->output_dir, config->name, &job->folder, err));
+        SCL_TRY(copy_run_file(job, err));
+        SCL_TRY(scl_results_start(&job->folder, err));
+        job->state.results_lines = 1;
+    }
+    return write_resolved(job, err);
+}
+
+scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_progress progress,
+                              scl_error *err)
+{
+    job->eval_data = scl_eval_data_config(&job->run.config.data);
+    SCL_TRY(scl_train_data_open(&job->run.config, &job->eval_data, progress, &job->train, &job->val,
+                                err));
+    SCL_TRY(open_model(job, device, err));
+    return open_cache(job, err);
+}
+
+void scl_train_job_close(scl_train_job *job)
+{
+    scl_run_folder_close(&job->folder);
+    scl_prefix_cache_close(job->cache);
+    scl_dataset_free(job->train);
+    scl_dataset_free(job->val);
+    scl_tuned_model_close(&job->run);
+    *job = (scl_train_job){0};
+}

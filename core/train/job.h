@@ -1,0 +1,44 @@
+/* job.h — everything a training needs, opened in the order in which mistakes are cheapest to find:
+ * run file, plugins, data, model, and only then the run's folder. */
+#ifndef SCL_TRAIN_JOB_H
+#define SCL_TRAIN_JOB_H
+
+#include "data/dataset.h"
+#include "data/prefix_cache.h"
+#include "train/run_folder.h"
+#include "tuned/tuned_model.h"
+
+/* Zero-initialise; must not move between reading and closing. */
+typedef struct scl_train_job {
+    scl_tuned_model run; /* run file, plugins, model */
+    scl_data_config eval_data;
+    scl_dataset *train, *val; /* val NULL: none */
+    scl_prefix_cache *cache;
+    scl_run_folder folder;
+    scl_train_state state;
+    bool resumed;
+} scl_train_job;
+
+/* Reads a run file and opens its plugins: all mistakes in one SCL_BAD_CONFIG. */
+scl_status scl_train_job_read(scl_train_job *job, const char *path, const char *const *settings,
+                              size_t setting_count, scl_error *err);
+/* Reads a run's folder instead, to go on where its last checkpoint stands. */
+scl_status scl_train_job_resume(scl_train_job *job, const char *folder, const char *const *settings,
+                                size_t setting_count, scl_error *err);
+
+/* Opens data, model and cache on the device. */
+scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_progress progress,
+                              scl_error *err);
+
+/* Makes the run's folder, or rewinds the resumed one to its last checkpoint. */
+scl_status scl_train_job_open_folder(scl_train_job *job, scl_error *err);
+
+/* The data sets of a run file alone, for a check without training; NULL in *val: none. */
+scl_status scl_train_data_open(const scl_run_config *config, const scl_data_config *eval_data,
+                               scl_data_progress progress, scl_dataset **train, scl_dataset **val,
+                               scl_error *err);
+
+/* Keeps the folder. */
+void scl_train_job_close(scl_train_job *job);
+
+#endif
