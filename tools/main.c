@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cli_verb *const verbs[] = {&verb_train, &verb_devices};
+static const cli_verb *const verbs[] = {&verb_train, &verb_eval, &verb_devices};
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
 static void print_overview(FILE *to)

@@ -28,14 +28,6 @@ typedef struct tally {
     uint64_t images, masks;
 } tally;
 
-scl_data_config scl_eval_data_config(const scl_data_config *data)
-{
-    scl_data_config config = *data;
-    if (config.task == SCL_TASK_INSTANCES)
-        config.objects_per_image = SCL_EVAL_MAX_OBJECTS;
-    return config;
-}
-
 static scl_status make(scl_evaluator *e, scl_error *err)
 {
     const scl_eval_options *o = &e->options;

@@ -8,9 +8,6 @@
 #include "eval/scores.h"
 #include "step/stepper.h"
 
-/* Objects of an image that are judged, for instances: all up to this many. */
-#define SCL_EVAL_MAX_OBJECTS 16
-
 typedef struct scl_evaluator scl_evaluator;
 
 typedef struct scl_eval_options {
@@ -40,9 +37,6 @@ typedef struct scl_eval_events {
     scl_status (*image)(void *user, const scl_eval_image *image, scl_error *err);
     bool (*progress)(void *user, size_t done, size_t total);
 } scl_eval_events;
-
-/* Settings of the data for evaluation: no flips, all objects. The result borrows from `data`. */
-scl_data_config scl_eval_data_config(const scl_data_config *data);
 
 scl_status scl_evaluator_create(const scl_eval_options *options, scl_evaluator **out,
                                 scl_error *err);

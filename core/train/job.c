@@ -1,8 +1,7 @@
 #include "train/job.h"
 
-#include "base/log.h"
 #include "base/str.h"
-#include "eval/evaluator.h"
+#include "data/run_data.h"
 #include "train/results.h"
 
 #include <string.h>
@@ -47,29 +46,6 @@ scl_status scl_train_job_resume(scl_train_job *job, const char *folder, const ch
 }
 
 /* ---- opening */
-
-scl_status scl_train_data_open(const scl_run_config *config, const scl_data_config *eval_data,
-                               scl_data_progress progress, scl_dataset **train, scl_dataset **val,
-                               scl_error *err)
-{
-    const scl_data_config *data = &config->data;
-    *train = *val = NULL;
-    SCL_TRY(scl_dataset_open(data, &data->train, "train", progress, train, err));
-    if (data->val.given)
-        return scl_dataset_open(eval_data, &data->val, "val", progress, val, err);
-    if (!(data->val_split > 0))
-        return SCL_OK;
-    scl_dataset *all = *train;
-    *train = NULL;
-    scl_status status =
-        scl_dataset_split(all, data->val_split, (uint64_t)config->seed, train, val, err);
-    scl_dataset_free(all);
-    SCL_TRY(status);
-    (*val)->config = eval_data;
-    scl_log(SCL_LOG_INFO, "%zu images to train on, %zu of them set aside to validate",
-            (*train)->count, (*val)->count);
-    return SCL_OK;
-}
 
 static scl_status open_cache(scl_train_job *job, scl_error *err)
 {
@@ -147,9 +123,9 @@ scl_status scl_train_job_open_folder(scl_train_job *job, scl_error *err)
 scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_progress progress,
                               scl_error *err)
 {
-    job->eval_data = scl_eval_data_config(&job->run.config.data);
-    SCL_TRY(scl_train_data_open(&job->run.config, &job->eval_data, progress, &job->train, &job->val,
-                                err));
+    job->eval_data = scl_run_data_eval_config(&job->run.config.data);
+    SCL_TRY(scl_run_data_open(&job->run.config, &job->eval_data, progress, &job->train, &job->val,
+                              err));
     SCL_TRY(open_model(job, device, err));
     return open_cache(job, err);
 }

@@ -33,11 +33,6 @@ scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_p
 /* Makes the run's folder, or rewinds the resumed one to its last checkpoint. */
 scl_status scl_train_job_open_folder(scl_train_job *job, scl_error *err);
 
-/* The data sets of a run file alone, for a check without training; NULL in *val: none. */
-scl_status scl_train_data_open(const scl_run_config *config, const scl_data_config *eval_data,
-                               scl_data_progress progress, scl_dataset **train, scl_dataset **val,
-                               scl_error *err);
-
 /* Keeps the folder. */
 void scl_train_job_close(scl_train_job *job);
 
