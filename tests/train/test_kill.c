@@ -1,0 +1,104 @@
+/* test_kill.c — the program killed by SIGKILL at random moments and resumed, as often as
+ * SAMCL_TEST_KILLS says (default 4): the weights equal those of a run that was left alone. */
+#include "train/train_support.h"
+
+#include "base/rng.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+
+extern char **environ;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* samcl train FILE train.epochs=40, or samcl train --resume RUN. */
+static pid_t start(const char *file, const char *run)
+{
+    char program[] = TEST_BUILD "/samcl", verb[] = "train", option[] = "--resume", what[512];
+    char setting[] = "train.epochs=40";
+    snprintf(what, sizeof what, "%s", file != NULL ? file : run);
+    char *fresh[] = {program, verb, what, setting, NULL};
+    char *resumed[] = {program, verb, option, what, NULL};
+    char **arguments = file != NULL ? fresh : resumed;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", 1, 0);
+    posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", 1, 0);
+    pid_t pid = 0;
+    assert_int_equal(posix_spawn(&pid, program, &quiet, NULL, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&quiet);
+    return pid;
+}
+
+/* True when it was killed, false when it ended by itself, which must be well. */
+static bool kill_after(pid_t pid, double seconds)
+{
+    int status = 0;
+    double end = now() + seconds;
+    struct timespec nap = {0, 1000000};
+    while (now() < end) {
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            return false;
+        }
+        nanosleep(&nap, NULL);
+    }
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status);
+}
+
+static bool can_resume(const char *run)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run);
+    return scl_path_exists(path);
+}
+
+static void killed_runs_end_as_if_they_were_not(void **state)
+{
+    data_folder *folder = *state;
+    char whole[512], broken[512], file[512];
+    snprintf(file, sizeof file, "%s", tiny_run_file(folder));
+    snprintf(whole, sizeof whole, "%s/runs/tiny", folder->root);
+    double began = now();
+    assert_false(kill_after(start(file, NULL), 600));
+    double length = now() - began;
+    const char *given = getenv("SAMCL_TEST_KILLS");
+    int tries = given != NULL ? atoi(given) : 4, kills = 0;
+    scl_rng rng = scl_rng_make((uint64_t)time(NULL), "kill", 0, 0);
+    for (int i = 0; i < tries; i++) {
+        snprintf(broken, sizeof broken, "%s/runs/tiny-%d", folder->root, i + 2);
+        bool killed = kill_after(start(file, NULL), length * scl_rng_uniform(&rng));
+        while (!scl_path_exists(broken)) /* killed before it had a folder */
+            killed = kill_after(start(file, NULL), length * scl_rng_uniform(&rng));
+        while (killed) {
+            bool resumable = can_resume(broken);
+            kills++;
+            if (!resumable)
+                break;
+            killed = kill_after(start(NULL, broken), length * (0.3 + scl_rng_uniform(&rng)));
+        }
+        if (can_resume(broken))
+            assert_same_checkpoint(whole, broken);
+    }
+    printf("%d runs, %d kills\n", tries, kills);
+    assert_true(kills > 0 || tries == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(killed_runs_end_as_if_they_were_not, data_setup,
+                                        data_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

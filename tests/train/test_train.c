@@ -1,0 +1,211 @@
+/* test_train.c — trainings of a tiny model: what they leave, and that they can be interrupted. */
+#include "train/train_support.h"
+
+#include "io/weights.h"
+#include "registry.h"
+
+#include <math.h>
+#include <unistd.h>
+
+static bool file_exists(const char *run, const char *name)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/%s", run, name);
+    return scl_path_exists(path);
+}
+
+/* The text of a file with the number after each `"seconds":`, and the last cell of a row, gone. */
+static void read_without_times(const char *run, const char *name, char *text, size_t size)
+{
+    char path[700];
+    scl_file_map map;
+    snprintf(path, sizeof path, "%s/%s", run, name);
+    assert_ok(scl_file_map_open(path, &map, &test_error));
+    size_t length = 0, start = 0;
+    for (size_t i = 0; i < map.size && length + 1 < size; i++) {
+        text[length++] = (char)map.data[i];
+        if (map.data[i] != '\n')
+            continue;
+        while (length > start && text[length - 1] != ',')
+            length--;
+        text[length++] = '\n';
+        start = length;
+    }
+    text[length] = '\0';
+    scl_file_unmap(&map);
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t lines = 0;
+    for (; *text != '\0'; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+static void a_run_leaves_its_files(void **state)
+{
+    char run[512], text[8192];
+    tiny_options o = {.file = tiny_run_file(*state), .run = run};
+    assert_ok(tiny_train(&o, &test_error));
+    static const char *const files[] = {
+        "config.yaml",      "config.resolved.yaml",         "run.json",
+        "train.log",        "checkpoints/last.safetensors", "checkpoints/best.safetensors",
+        "plots/curves.png", "samples/epoch_0001.png",       "samples/epoch_0003.png"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!file_exists(run, files[i]))
+            fail_msg("%s is missing", files[i]);
+    read_without_times(run, "metrics.jsonl", text, sizeof text);
+    assert_int_equal(count_lines(text), 3 * 3); /* 5 images in 3 batches, 3 epochs */
+    assert_non_null(strstr(text, "\"loss.mse_iou\""));
+    read_without_times(run, "results.csv", text, sizeof text);
+    assert_int_equal(count_lines(text), 1 + 3);
+}
+
+static void the_next_run_takes_the_next_number(void **state)
+{
+    char first[512], second[512];
+    const char *file = tiny_run_file(*state);
+    tiny_options o = {.file = file, .settings = {"train.epochs=1"}, .setting_count = 1};
+    o.run = first;
+    assert_ok(tiny_train(&o, &test_error));
+    o.run = second;
+    assert_ok(tiny_train(&o, &test_error));
+    assert_string_equal(scl_path_base(first), "tiny");
+    assert_string_equal(scl_path_base(second), "tiny-2");
+    assert_same_checkpoint(first, second);
+}
+
+/* At every step: in the middle of an epoch, at its end, and while accumulating. */
+static void stopped_and_resumed_equals_unbroken(void **state)
+{
+    static const char *const accumulation[] = {"train.grad_accum_steps=1",
+                                               "train.grad_accum_steps=2"};
+    const char *file = tiny_run_file(*state);
+    for (int a = 0; a < 2; a++) {
+        char whole[512], broken[512], texts[2][8192];
+        tiny_options o = {.file = file, .settings = {accumulation[a]}, .setting_count = 1};
+        o.run = whole;
+        assert_ok(tiny_train(&o, &test_error));
+        uint64_t steps = a == 0 ? 9 : 6;
+        for (uint64_t at = 1; at <= steps; at++) {
+            scl_error err = {0};
+            o.stop_at = at;
+            o.run = broken;
+            assert_fails(tiny_train(&o, &err), SCL_INTERRUPTED, err, "--resume");
+            tiny_options again = {.resume = broken};
+            assert_ok(tiny_train(&again, &test_error));
+            assert_same_checkpoint(whole, broken);
+            for (int i = 0; i < 2; i++) {
+                const char *name = i == 0 ? "metrics.jsonl" : "results.csv";
+                read_without_times(whole, name, texts[0], sizeof texts[0]);
+                read_without_times(broken, name, texts[1], sizeof texts[1]);
+                assert_string_equal(texts[0], texts[1]);
+            }
+        }
+    }
+}
+
+/* The decoder alone is trained: whether its frozen encoder's results are kept changes nothing. */
+static void the_prefix_cache_changes_no_bit(void **state)
+{
+    char runs[3][512];
+    const char *file = tiny_run_file(*state);
+    static const char *const caches[] = {"cache={memory: 0, disk: 0}",
+                                         "cache={memory: 1MiB, disk: 0}",
+                                         "cache={memory: 0, disk: 1MiB}"};
+    for (int i = 0; i < 3; i++) {
+        tiny_options o = {
+            .file = file,
+            .settings = {"adapter=null", "train_also=[\"mask_decoder.*\"]", caches[i]},
+            .setting_count = 3,
+            .run = runs[i]};
+        assert_ok(tiny_train(&o, &test_error));
+    }
+    assert_same_checkpoint(runs[0], runs[1]);
+    assert_same_checkpoint(runs[0], runs[2]);
+}
+
+static void a_loss_that_is_not_finite_names_its_images(void **state)
+{
+    scl_error err = {0};
+    tiny_options o = {.file = tiny_run_file(*state),
+                      .settings = {"train.optimizer.lr=1e15", "train.max_grad_norm=0"},
+                      .setting_count = 2};
+    assert_int_equal(tiny_train(&o, &err), SCL_NUMERIC);
+    assert_non_null(strstr(err.text, "with the images 0"));
+    assert_non_null(strstr(err.text, "optimizer.lr"));
+}
+
+static void patience_ends_a_run(void **state)
+{
+    char run[512], text[8192];
+    tiny_options o = {
+        .file = tiny_run_file(*state),
+        .settings = {"train.epochs=50", "train.patience=2", "train.optimizer.lr=1e-12"},
+        .setting_count = 3,
+        .run = run};
+    assert_ok(tiny_train(&o, &test_error));
+    read_without_times(run, "results.csv", text, sizeof text);
+    assert_in_range(count_lines(text), 1 + 3, 1 + 6);
+}
+
+static void patterns_that_match_nothing_leave_no_folder(void **state)
+{
+    scl_error err = {0};
+    data_folder *folder = *state;
+    tiny_options o = {.file = tiny_run_file(folder),
+                      .settings = {"adapter=null", "train_also=[\"mask_decode.*\"]"},
+                      .setting_count = 2};
+    assert_fails(tiny_train(&o, &err), SCL_BAD_CONFIG, err, "matches no parameter");
+    assert_false(file_exists(folder->root, "runs/tiny"));
+}
+
+static void damage_to_a_checkpoint_is_noticed(void **state)
+{
+    char run[512], path[600];
+    tiny_options o = {.file = tiny_run_file(*state),
+                      .settings = {"train.epochs=1"},
+                      .setting_count = 1,
+                      .run = run};
+    assert_ok(tiny_train(&o, &test_error));
+    snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -100, SEEK_END), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, -100, SEEK_END), 0);
+    fputc(byte ^ 1, file);
+    fclose(file);
+    scl_error err = {0};
+    tiny_options again = {.resume = run};
+    assert_fails(tiny_train(&again, &err), SCL_BAD_DATA, err, "damaged");
+}
+
+static void a_disk_without_room_is_said(void **state)
+{
+    char path[600];
+    data_folder *folder = *state;
+    tiny_options o = {.file = tiny_run_file(folder)};
+    scl_error err = {0};
+    snprintf(path, sizeof path, "%s/runs", folder->root);
+    assert_ok(scl_file_write(path, "", 0, &test_error)); /* a file where the folder should be */
+    assert_fails(tiny_train(&o, &err), SCL_FAILED, err, "runs");
+}
+
+int main(void)
+{
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, data_setup, data_teardown)
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(a_run_leaves_its_files),
+        IN_FOLDER(the_next_run_takes_the_next_number),
+        IN_FOLDER(stopped_and_resumed_equals_unbroken),
+        IN_FOLDER(the_prefix_cache_changes_no_bit),
+        IN_FOLDER(a_loss_that_is_not_finite_names_its_images),
+        IN_FOLDER(patience_ends_a_run),
+        IN_FOLDER(patterns_that_match_nothing_leave_no_folder),
+        IN_FOLDER(damage_to_a_checkpoint_is_noticed),
+        IN_FOLDER(a_disk_without_room_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
