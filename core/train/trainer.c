@@ -26,7 +26,6 @@ typedef struct trainer {
     uint64_t epoch_steps;  /* optimizer steps of an epoch */
     uint64_t total_steps;  /* of the run */
     double started, began; /* clock at the start; seconds trained before */
-    double lr;             /* of the last step */
 } trainer;
 
 static double clock_seconds(void)
@@ -126,6 +125,12 @@ static scl_status interrupted(trainer *t, scl_error *err)
 
 /* ---- one optimizer step */
 
+/* Of the step that follows `updates` steps. */
+static double lr_factor(const trainer *t, int64_t updates)
+{
+    return scl_lr_factor(&t->config->train.lr_scheduler, (uint64_t)updates, t->total_steps);
+}
+
 /* "of the images a, b, c" for a message. */
 static void name_images(const scl_batch *batch, scl_str *out)
 {
@@ -180,15 +185,12 @@ static scl_status run_window(trainer *t, scl_step_record *record, scl_error *err
         SCL_TRY(run_batch(t, batch, record, err));
         s->batch++;
     } while (!batch->ends_window);
-    double factor =
-        scl_lr_factor(&t->config->train.lr_scheduler, (uint64_t)s->update, t->total_steps);
-    scl_status status =
-        scl_stepper_update(t->stepper, factor, (uint64_t)s->update + 1, &record->grad_norm, err);
+    scl_status status = scl_stepper_update(t->stepper, lr_factor(t, s->update),
+                                           (uint64_t)s->update + 1, &record->grad_norm, err);
     if (status == SCL_NUMERIC)
         return not_finite(t, batch, "the norm of the gradients", record->grad_norm, err);
     SCL_TRY(status);
-    record->lr = t->config->train.optimizer.lr * factor;
-    t->lr = record->lr;
+    record->lr = t->config->train.optimizer.lr * lr_factor(t, s->update);
     s->update++;
     s->epoch_steps++;
     s->epoch_loss += record->loss;
@@ -287,7 +289,7 @@ static scl_status finish_epoch(trainer *t, const scl_scores *scores, scl_error *
     scl_epoch_record record = {.epoch = s->epoch + 1,
                                .step = (uint64_t)s->update,
                                .train_loss = s->epoch_loss / (double)s->epoch_steps,
-                               .lr = t->lr,
+                               .lr = t->config->train.optimizer.lr * lr_factor(t, s->update - 1),
                                .seconds = seconds_trained(t),
                                .scores = validated ? scores : NULL};
     SCL_TRY(scl_results_epoch(&t->job->folder, &record, err));

@@ -88,7 +88,7 @@ static void stopped_and_resumed_equals_unbroken(void **state)
         o.run = whole;
         assert_ok(tiny_train(&o, &test_error));
         uint64_t steps = a == 0 ? 9 : 6;
-        for (uint64_t at = 1; at <= steps; at++) {
+        for (uint64_t at = 1; at <= steps; at += 2) {
             scl_error err = {0};
             o.stop_at = at;
             o.run = broken;
@@ -130,8 +130,9 @@ static void a_loss_that_is_not_finite_names_its_images(void **state)
 {
     scl_error err = {0};
     tiny_options o = {.file = tiny_run_file(*state),
-                      .settings = {"train.optimizer.lr=1e15", "train.max_grad_norm=0"},
-                      .setting_count = 2};
+                      .settings = {"train.optimizer={type: sgd, lr: 10, momentum: 0.9}",
+                                   "train.max_grad_norm=0", "train.epochs=50"},
+                      .setting_count = 3};
     assert_int_equal(tiny_train(&o, &err), SCL_NUMERIC);
     assert_non_null(strstr(err.text, "with the images 0"));
     assert_non_null(strstr(err.text, "optimizer.lr"));
