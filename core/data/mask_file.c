@@ -177,11 +177,13 @@ static void list_values(const source *s, scl_str *text)
     }
 }
 
-static scl_status refuse_values(const source *s, const char *expected, scl_error *err)
+static scl_status refuse_values(const source *s, const char *expected, const char *advice,
+                                scl_error *err)
 {
     scl_str found = {0};
     list_values(s, &found);
-    scl_fail(err, SCL_BAD_DATA, "%s: %s, found %s", s->path, expected, scl_str_text(&found));
+    scl_fail(err, SCL_BAD_DATA, "%s: expected %s, found %s; %s", s->path, expected,
+             scl_str_text(&found), advice);
     scl_str_free(&found);
     return SCL_BAD_DATA;
 }
@@ -211,17 +213,15 @@ static scl_status check_binary_colours(const source *s, scl_error *err)
 static scl_status check_binary_values(const source *s, scl_error *err)
 {
     if (s->config->mask_values == SCL_MASK_VALUES_IDS && (s->objects > 1 || s->object != 1))
-        return refuse_values(s,
+        return refuse_values(s, "0 and 1 (`mask_values: ids` with the task binary)",
                              s->objects == 1 && s->object == 255
-                                 ? "`mask_values: ids` promises 0 and 1, but this looks like a "
-                                   "0/255 mask: remove that key"
-                                 : "`mask_values: ids` with the task binary promises 0 and 1",
+                                 ? "this looks like a 0/255 mask: remove `mask_values`"
+                                 : "correct the mask, or remove `mask_values`",
                              err);
     if (s->objects > 1)
-        return refuse_values(s,
-                             "expected a mask of two values, 0 and that of the object (write "
-                             "`mask_values: binary` to take all values but 0 as the object, or "
-                             "the task that the ids are for: multiclass or instances)",
+        return refuse_values(s, "a mask of two values, 0 and that of the object",
+                             "write `mask_values: binary` to take all values but 0 as the object, "
+                             "or the task that the ids are for: multiclass or instances",
                              err);
     if (palette_is_upside_down(s))
         return scl_fail(err, SCL_BAD_DATA,
@@ -266,7 +266,7 @@ static scl_status check_classes(const source *s, const int32_t *values, scl_erro
         const char *hint = s->objects == 1 && s->object == 255
                                ? "; this looks like a 0/255 mask: the task binary is for those, "
                                  "or 255 is the `ignore_index`"
-                               : "";
+                               : "; correct the mask, or fit `classes` or `ignore_index` to it";
         return scl_fail(err, SCL_BAD_DATA,
                         "%s: expected class ids 0 to %" PRId64 " (`classes` is %" PRId64
                         "), found %d at column %zu, row %zu%s",

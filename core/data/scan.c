@@ -1,5 +1,6 @@
 #include "data/scan.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "data/image_header.h"
@@ -41,7 +42,7 @@ static scl_status scan_item(scan *s, scl_data_item *item, scl_error *err)
                         s->mask.height,
                         is_turned(item, &s->mask) ? "; if the image carries an EXIF orientation, "
                                                     "save it upright: the tag is not applied"
-                                                  : "");
+                                                  : "; save both at the same size");
     SCL_TRY(scl_objects_find(&s->objects, &s->mask, s->dataset->config, err));
     item->objects = (uint32_t)s->objects.count;
     item->empty = !s->objects.any;
@@ -90,6 +91,13 @@ static scl_status report_problems(const scan *s, scl_error *err)
                     scl_str_text(&s->problem_text));
 }
 
+/* Bytes of a mask's path that are its folder: all masks are in one. */
+static int folder_length(const scl_dataset *dataset)
+{
+    const char *path = dataset->items[0].mask;
+    return (int)(scl_path_base(path) - path) - 1;
+}
+
 /* What no single file shows. */
 static scl_status check_whole(const scan *s, scl_error *err)
 {
@@ -97,21 +105,22 @@ static scl_status check_whole(const scan *s, scl_error *err)
     size_t used = d->count - s->empty;
     if (d->config->task != SCL_TASK_BINARY && used > 0 && s->kinds[SCL_MASK_ZERO_255] == used)
         return scl_fail(err, SCL_BAD_DATA,
-                        "%s masks: expected ids, found only 0 and 255 in all of them; these look "
-                        "like 0/255 masks, which are for the task binary",
-                        d->label);
+                        "%.*s: expected ids in the %s masks, found only 0 and 255 in all of them; "
+                        "these look like 0/255 masks: choose `task: binary`, or save ids",
+                        folder_length(d), d->items[0].mask, d->label);
     if (used == 0)
         return scl_fail(err, SCL_BAD_DATA,
-                        "%s masks: expected an object in at least one, found only background%s in "
-                        "all %zu",
-                        d->label,
+                        "%.*s: expected an object in at least one of the %s masks, found only "
+                        "background%s in all %zu; check that `masks` names the right folder, and "
+                        "that objects have values above 0",
+                        folder_length(d), d->items[0].mask, d->label,
                         d->config->ignore_index != SCL_UNSET_INT ? " and ignored pixels" : "",
                         d->count);
     if (s->object_count == 0)
         return scl_fail(err, SCL_BAD_DATA,
-                        "%s masks: expected an object of at least %" PRId64
-                        " pixels (`min_object_area`), found smaller ones only",
-                        d->label, d->config->min_object_area);
+                        "%.*s: expected an object of at least %" PRId64 " pixels in one of the %s "
+                        "masks, found smaller ones only; lower `min_object_area`",
+                        folder_length(d), d->items[0].mask, d->config->min_object_area, d->label);
     return SCL_OK;
 }
 

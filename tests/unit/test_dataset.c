@@ -145,7 +145,7 @@ static void bad_files_are_collected(void **state)
                              &test_error));
     check_refused(folder, &config, "train data: 4 of 12 images can't be used:\n  ");
     check_refused(folder, &config, "b.png: expected a mask of 5 x 6 pixels like its image");
-    check_refused(folder, &config, "b.png, found 12 x 9\n");
+    check_refused(folder, &config, "b.png, found 12 x 9; save both at the same size\n");
     check_refused(folder, &config, "found 12 x 9; if the image carries an EXIF orientation");
     check_refused(folder, &config, "d.png: is a BMP file");
     check_refused(folder, &config, "e.png: the PNG is damaged or cut off");
@@ -189,6 +189,102 @@ static void ids_must_look_like_ids(void **state)
     assert_logged("train masks: 1 file of 0 and 255, 1 file of ids, read as classes 0 to 255");
 }
 
+/* The whole sentence: where, what was expected, what was found, what to do. `wanted` has $ for the
+ * test's folder. */
+static void check_explained(const data_folder *folder, const scl_data_config *config,
+                            const char *wanted)
+{
+    char text[SCL_ERROR_TEXT];
+    size_t length = 0;
+    for (; *wanted != '\0'; wanted++)
+        length += (size_t)(*wanted == '$'
+                               ? snprintf(text + length, sizeof text - length, "%s", folder->root)
+                               : snprintf(text + length, sizeof text - length, "%c", *wanted));
+    scl_dataset *dataset = NULL;
+    scl_error err = {0};
+    scl_data_folders folders = data_folders(folder);
+    assert_int_equal(scl_dataset_open(config, &folders, "train", silent, &dataset, &err),
+                     SCL_BAD_DATA);
+    assert_string_equal(err.text, text);
+}
+
+#define ONE_FILE "train data: 1 of 2 images can't be used:\n  "
+
+static void bad_files_are_explained(void **state)
+{
+    data_folder *folder = *state;
+    scl_data_config config = data_config(SCL_TASK_BINARY);
+    add_pair(folder, "a", 1);
+    add_pair(folder, "b", 1);
+    unlink(data_path(folder, "masks", "b.png"));
+    check_explained(folder, &config,
+                    "train data: 1 of 2 images in $/images have no mask in $/masks: b.png; a mask "
+                    "is named like its image, but for the extension");
+    add_pair(folder, "b", 1);
+    unlink(data_path(folder, "images", "b.png"));
+    assert_int_equal(symlink("nowhere", folder->path), 0);
+    check_explained(folder, &config,
+                    ONE_FILE "$/images/b.png: cannot be opened: No such file or directory");
+    unlink(folder->path);
+    assert_ok(scl_file_write(folder->path, "", 0, &test_error));
+    check_explained(folder, &config,
+                    ONE_FILE "$/images/b.png: expected a PNG or JPEG image, found an empty file");
+    assert_ok(scl_file_write(folder->path, "BM", 2, &test_error));
+    check_explained(folder, &config,
+                    ONE_FILE "$/images/b.png: is a BMP file, which is not read here; convert it to "
+                             "PNG or JPEG");
+    add_pair(folder, "b", 1);
+    assert_ok(scl_file_write(data_path(folder, "masks", "b.png"), "GIF89a", 6, &test_error));
+    check_explained(folder, &config,
+                    ONE_FILE "$/masks/b.png: is a GIF file, which is not read here; convert it to "
+                             "PNG or JPEG");
+    data_write_rectangle(data_path(folder, "masks", "b.png"), 5, 4, 0, 0, 2, 2, 1);
+    check_explained(folder, &config,
+                    ONE_FILE "$/masks/b.png: expected a mask of 12 x 9 pixels like its image "
+                             "$/images/b.png, found 5 x 4; save both at the same size");
+}
+
+static void bad_values_are_explained(void **state)
+{
+    data_folder *folder = *state;
+    scl_data_config config = data_config(SCL_TASK_MULTICLASS);
+    config.classes = 3;
+    add_pair(folder, "a", 2);
+    add_pair(folder, "b", 7);
+    check_explained(folder, &config,
+                    ONE_FILE "$/masks/b.png: expected class ids 0 to 2 (`classes` is 3), found 7 "
+                             "at column 2, row 3; correct the mask, or fit `classes` or "
+                             "`ignore_index` to it");
+    add_pair(folder, "b", 255);
+    check_explained(folder, &config,
+                    ONE_FILE "$/masks/b.png: expected class ids 0 to 2 (`classes` is 3), found 255 "
+                             "at column 2, row 3; this looks like a 0/255 mask: the task binary is "
+                             "for those, or 255 is the `ignore_index`");
+    config = data_config(SCL_TASK_BINARY);
+    config.mask_values = SCL_MASK_VALUES_IDS;
+    add_pair(folder, "a", 1);
+    check_explained(folder, &config,
+                    ONE_FILE "$/masks/b.png: expected 0 and 1 (`mask_values: ids` with the task "
+                             "binary), found 0, 255; this looks like a 0/255 mask: remove "
+                             "`mask_values`");
+    config = data_config(SCL_TASK_INSTANCES);
+    add_pair(folder, "a", 255);
+    check_explained(folder, &config,
+                    "$/masks: expected ids in the train masks, found only 0 and 255 in all of "
+                    "them; these look like 0/255 masks: choose `task: binary`, or save ids");
+    config.min_object_area = 13;
+    add_pair(folder, "a", 1);
+    check_explained(folder, &config,
+                    "$/masks: expected an object of at least 13 pixels in one of the train masks, "
+                    "found smaller ones only; lower `min_object_area`");
+    add_pair(folder, "a", 0);
+    add_pair(folder, "b", 0);
+    check_explained(folder, &config,
+                    "$/masks: expected an object in at least one of the train masks, found only "
+                    "background in all 2; check that `masks` names the right folder, and that "
+                    "objects have values above 0");
+}
+
 static void small_objects_are_passed_over(void **state)
 {
     data_folder *folder = *state;
@@ -213,7 +309,7 @@ static void small_objects_are_passed_over(void **state)
     assert_logged("1 of 2 have only objects below 5 pixels");
     scl_dataset_free(dataset);
     config.min_object_area = 13;
-    check_refused(folder, &config, "an object of at least 13 pixels (`min_object_area`)");
+    check_refused(folder, &config, "an object of at least 13 pixels in one of the train masks");
 }
 
 static size_t count_common(const scl_dataset *a, const scl_dataset *b)
@@ -412,6 +508,8 @@ int main(void)
         DATA_TEST(bad_files_are_collected),
         DATA_TEST(masks_without_objects_are_refused),
         DATA_TEST(ids_must_look_like_ids),
+        DATA_TEST(bad_files_are_explained),
+        DATA_TEST(bad_values_are_explained),
         DATA_TEST(small_objects_are_passed_over),
         DATA_TEST(splits_follow_the_seed),
         DATA_TEST(both_sides_of_a_split_have_an_image),

@@ -109,7 +109,8 @@ static void binary_masks_of_more_values_need_a_word(void **state)
     check_gray(*state, &config, values, SCL_MASK_NOT_ZERO,
                (const int32_t[]){0, 1, 1, 0, 1, 1, 0, 1});
     config.mask_values = SCL_MASK_VALUES_IDS;
-    check_refused_gray(*state, &config, values, "promises 0 and 1, found 0, 3, 9, 17, ...");
+    check_refused_gray(*state, &config, values,
+                       "binary), found 0, 3, 9, 17, ...; correct the mask");
     check_refused_gray(*state, &config, (const uint8_t[]){0, 255, 0, 0, 0, 0, 0, 0},
                        "looks like a 0/255 mask");
     check_gray(*state, &config, (const uint8_t[]){0, 1, 0, 0, 1, 1, 0, 0}, SCL_MASK_ZERO_ONE,
