@@ -426,6 +426,32 @@ static void a_visit_decides_alone(void **state)
     scl_dataset_free(dataset);
 }
 
+/* Two objects of one shape, in two images of one mask: four prompts, none a shifted other. */
+static void objects_have_their_own_numbers(void **state)
+{
+    enum { POINTS = 4, SLOTS = POINTS + 1 };
+    scl_prompt_config point = {.kind = SCL_PROMPT_POINT, .weight = 1, .point = {1, POINTS, 0}};
+    scl_data_config config = instances(2, &point);
+    uint8_t values[PIXELS] = {0};
+    memset(values + WIDTH, 1, WIDTH);
+    memset(values + 5 * WIDTH, 2, WIDTH);
+    batch_add(*state, "a", 1, values);
+    batch_add(*state, "b", 2, values);
+    scl_dataset *dataset = batch_dataset(*state, &config);
+    scl_batch batch = make(&config, 2);
+    load(&batch, 0, dataset, &(scl_visit){.item = 0}, 0.25f);
+    load(&batch, 1, dataset, &(scl_visit){.item = 1}, 0.25f);
+    for (int a = 0; a < 4; a++)
+        for (int b = 0; b < a; b++) {
+            int same = 0;
+            for (int i = 0; i < POINTS; i++) /* by column */
+                same += batch.coords[(a * SLOTS + i) * 2] == batch.coords[(b * SLOTS + i) * 2];
+            assert_true(same < POINTS);
+        }
+    scl_batch_free(&batch);
+    scl_dataset_free(dataset);
+}
+
 static bool same_hash(scl_hash128 a, scl_hash128 b)
 {
     return a.low == b.low && a.high == b.high;
@@ -579,6 +605,7 @@ int main(void)
         DATA_TEST(objects_are_drawn_evenly),
         DATA_TEST(a_place_is_written_whole),
         DATA_TEST(a_visit_decides_alone),
+        DATA_TEST(objects_have_their_own_numbers),
         DATA_TEST(hashes_tell_inputs_apart),
         DATA_TEST(data_that_changed_is_refused),
         DATA_TEST(other_sizes_are_scaled),
