@@ -105,7 +105,7 @@ static void paint_pixel(scl_painting *painting, const scl_cell *cell, const near
                         int j, double unit)
 {
     double x = i + 0.5, y = j + 0.5, radius = mean_radius(&cell->body);
-    double soft = 2.2 * unit / radius; /* a fuzzy border, some pixels wide */
+    double soft = 3.0 * unit / radius; /* a fuzzy border, some pixels wide */
     double alpha = 0.93 * scl_smoothstep(1 + soft, 1 - soft, near->first);
     scl_painting_blend(painting, i, j, cytoplasm_color(cell, near->first, x, y, unit), alpha);
     double rim = (near->first - 0.97) * radius / (1.5 * unit);

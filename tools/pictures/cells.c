@@ -8,6 +8,7 @@
 
 typedef struct slide {
     scl_rgb stroma, fibre, gap;
+    double likeness; /* of cytoplasm and stroma, 0..1 */
 } slide;
 
 /* One slide is stained more strongly, or more bluish, than another. */
@@ -16,7 +17,8 @@ static slide draw_stain(scl_rng *rng)
     double warm = scl_draw(rng, -0.03, 0.03), deep = scl_draw(rng, 0.92, 1.03);
     return (slide){.stroma = scl_rgb_scale((scl_rgb){0.87 + warm, 0.67, 0.79 - warm}, deep),
                    .fibre = scl_rgb_scale((scl_rgb){0.78 + warm, 0.50, 0.69 - warm}, deep),
-                   .gap = {0.96, 0.93, 0.95}};
+                   .gap = {0.96, 0.93, 0.95},
+                   .likeness = scl_draw(rng, 0, 0.6)};
 }
 
 /* Wavy fibres along one direction, thinner in places, with clefts of bare glass. */
@@ -45,7 +47,8 @@ static void paint_stroma(scl_painting *painting, scl_rng *rng, const slide *stai
 }
 
 /* Places for cells that touch but hardly overlap, in clusters. */
-static int draw_cells(const scl_painting *painting, scl_rng *rng, double unit, scl_cell *cells)
+static int draw_cells(const scl_painting *painting, scl_rng *rng, double unit, const slide *stain,
+                      scl_cell *cells)
 {
     int count = 0;
     double size = scl_draw(rng, 17, 25) * unit, density = scl_draw(rng, 0.45, 0.95);
@@ -55,6 +58,8 @@ static int draw_cells(const scl_painting *painting, scl_rng *rng, double unit, s
         for (int attempt = 0; attempt < PLACE_TRIES; attempt++) {
             scl_cell cell = scl_cell_draw(rng, scl_draw(rng, 0, painting->width),
                                           scl_draw(rng, 0, painting->height), size);
+            cell.cytoplasm =
+                scl_rgb_mix(cell.cytoplasm, stain->stroma, stain->likeness * scl_draw(rng, 0.7, 1));
             bool free = true;
             for (int k = 0; k < count && free; k++)
                 free = !scl_cell_touches(&cell, &cells[k], 0.86);
@@ -97,7 +102,7 @@ int scl_paint_cells(scl_painting *painting, scl_rng *rng)
     slide stain = draw_stain(rng);
     paint_stroma(painting, rng, &stain, unit);
     paint_clutter(painting, rng, unit, (int)(scl_draw(rng, 8, 22) * relative * relative));
-    int count = draw_cells(painting, rng, unit, cells);
+    int count = draw_cells(painting, rng, unit, &stain, cells);
     scl_cells_paint(painting, rng, cells, count, unit);
     paint_clutter(painting, rng, unit, (int)(scl_draw(rng, 0, 5) * relative * relative));
     take(painting, rng);

@@ -11,8 +11,8 @@ typedef struct clutter_look {
 
 static const clutter_look looks[SCL_CLUTTER_FORMS] = {
     [SCL_CLUTTER_SPINDLE] = {11, 2.7, 0.9, 0.85, 0.35, {0.42, 0.27, 0.56}},
-    [SCL_CLUTTER_LYMPHOCYTE] = {5.2, 4.8, 0.8, 0.92, 0.4, {0.32, 0.19, 0.48}},
-    [SCL_CLUTTER_BLOOD] = {5.6, 4.8, 1.0, 0.75, 0.12, {0.86, 0.36, 0.44}},
+    [SCL_CLUTTER_LYMPHOCYTE] = {7.0, 6.2, 1.2, 0.88, 0.45, {0.38, 0.25, 0.53}},
+    [SCL_CLUTTER_BLOOD] = {7.5, 6.4, 1.4, 0.7, 0.12, {0.87, 0.40, 0.46}},
     [SCL_CLUTTER_BLUR] = {17, 11, 8.0, 0.4, 0.2, {0.56, 0.38, 0.62}},
 };
 

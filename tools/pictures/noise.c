@@ -55,10 +55,17 @@ static double lattice_value(uint32_t seed, int32_t x, int32_t y)
     return (double)scl_lattice(seed, x, y) * 0x1p-31 - 1;
 }
 
+/* floor() without the call that a baseline x86-64 makes of it. */
+static int32_t floor_of(double value)
+{
+    int32_t whole = (int32_t)value;
+    return value < whole ? whole - 1 : whole;
+}
+
 double scl_noise(uint32_t seed, double x, double y)
 {
-    double left = floor(x), top = floor(y), u = x - left, v = y - top;
-    int32_t i = (int32_t)left, j = (int32_t)top;
+    int32_t i = floor_of(x), j = floor_of(y);
+    double u = x - i, v = y - j;
     u = u * u * (3 - 2 * u);
     v = v * v * (3 - 2 * v);
     double a = lattice_value(seed, i, j), b = lattice_value(seed, i + 1, j);

@@ -19,7 +19,7 @@ typedef struct world {
 
 static scl_rgb draw_color(scl_rng *rng, double vividness)
 {
-    double saturation = vividness * scl_draw(rng, 0.1, 1), value = scl_draw(rng, 0.12, 1);
+    double saturation = vividness * scl_draw(rng, 0.15, 1), value = scl_draw(rng, 0.15, 1);
     return scl_rgb_from_hsv(scl_rng_uniform(rng), saturation, value);
 }
 
@@ -64,7 +64,7 @@ static world draw_scene(const scl_painting *painting, scl_rng *rng)
                    .shadow = scl_draw_chance(rng, 0.6) ? scl_draw(rng, 0.2, 0.6) : 0,
                    .crowding = scl_rng_uniform(rng),
                    .contrast = scl_draw_chance(rng, 0.25) ? 0.12 : 0.3,
-                   .vividness = scl_draw(rng, 0.2, 1)};
+                   .vividness = scl_draw(rng, 0.35, 1)};
     return scene;
 }
 
@@ -148,7 +148,7 @@ static void take(scl_painting *painting, scl_rng *rng)
     scl_camera camera = {.blur_passes = sharp ? 0 : scl_draw_whole(rng, 1, 3),
                          .blur = scl_draw(rng, 0.3, 1),
                          .vignette = scl_draw_chance(rng, 0.3) ? scl_draw(rng, 0.1, 0.5) : 0,
-                         .contrast = scl_draw(rng, -0.35, 0.25),
+                         .contrast = scl_draw(rng, -0.25, 0.35),
                          .brightness = scl_draw(rng, -0.1, 0.1),
                          .bend = scl_draw(rng, -0.4, 0.4),
                          .gray = scl_draw_chance(rng, 0.15) ? 1 : 0,
@@ -162,10 +162,10 @@ int scl_paint_shapes(scl_painting *painting, scl_rng *rng)
     world scene = draw_scene(painting, rng);
     paint_background(painting, rng, &scene);
     int count = scl_draw_whole(rng, 2, MOST_OBJECTS);
-    double most = 0.36 - 0.016 * count;
+    double least = 0.06, most = 0.4 - 0.016 * count;
     for (int i = 0; i < count; i++) {
-        double size = scl_rng_uniform(rng);
-        draw_place(painting, &scene, rng, scene.side * (0.05 + (most - 0.05) * size * size));
+        double size = scl_rng_uniform(rng) * scl_draw(rng, 0.4, 1);
+        draw_place(painting, &scene, rng, scene.side * (least + (most - least) * size));
     }
     for (int id = 1; id <= count; id++)
         paint_object(painting, &scene, rng, id);

@@ -4,7 +4,7 @@
 
 enum { RING = 1, ROD, THREAD };
 
-/* The dark ground: a faint glow, and dust that glints but belongs to no class. */
+/* The dark ground with a faint glow. */
 static void paint_ground(scl_painting *painting, scl_rng *rng, double unit)
 {
     scl_rgb dark = {scl_draw(rng, 0.01, 0.05), scl_draw(rng, 0.02, 0.06),
@@ -14,11 +14,25 @@ static void paint_ground(scl_painting *painting, scl_rng *rng, double unit)
         for (int i = 0; i < painting->width; i++) {
             double x = i / unit, y = j / unit;
             double glow = 1 + 0.9 * scl_fractal_noise(seed, x / 90, y / 90, 4);
-            double dust = scl_smoothstep(0.82, 1, scl_noise(seed + 5, x / 3, y / 3));
-            scl_rgb color = scl_rgb_scale(dark, glow);
-            scl_painting_set(painting, i, j,
-                             scl_rgb_mix(color, (scl_rgb){0.5, 0.55, 0.6}, 0.7 * dust));
+            scl_painting_set(painting, i, j, scl_rgb_scale(dark, glow));
         }
+}
+
+/* Specks that glint but belong to no class. */
+static void paint_dust(scl_painting *painting, scl_rng *rng, double unit)
+{
+    scl_coverage *cover = &painting->cover;
+    for (int count = scl_draw_whole(rng, 20, 70); count > 0; count--) {
+        scl_outline outline;
+        double x = scl_draw(rng, 0, painting->width), y = scl_draw(rng, 0, painting->height);
+        double size = scl_rng_uniform(rng), bright = scl_draw(rng, 0.1, 0.6);
+        scl_outline_draw(&outline, SCL_OUTLINE_BLOB, rng, x, y, (0.6 + 1.2 * size * size) * unit);
+        scl_coverage_fill(cover, &outline);
+        for (int j = cover->y0; j < cover->y1; j++)
+            for (int i = cover->x0; i < cover->x1; i++)
+                scl_painting_blend(painting, i, j, (scl_rgb){0.7, 0.8, 0.9},
+                                   bright * scl_coverage_at(cover, i, j));
+    }
 }
 
 /* Light that spills over the edge, added to what is there. */
@@ -113,6 +127,7 @@ int scl_paint_spots(scl_painting *painting, scl_rng *rng)
     double side = scl_painting_side(painting), unit = (side > 64 ? side : 64) / 256;
     int count = scl_draw_whole(rng, 10, 26);
     paint_ground(painting, rng, unit);
+    paint_dust(painting, rng, unit);
     for (int i = 0; i < count; i++) {
         double x = scl_draw(rng, 0, painting->width), y = scl_draw(rng, 0, painting->height);
         int id = i < THREAD ? i + 1 : scl_draw_whole(rng, RING, THREAD); /* one of each at least */
