@@ -2,9 +2,8 @@
 #ifndef SCL_TESTS_SMALL_SAM_H
 #define SCL_TESTS_SMALL_SAM_H
 
-#include "support.h"
+#include "fixture.h"
 
-#include "io/weights.h"
 #include "model/model.h"
 
 #define SMALL_IMAGE     32
@@ -22,14 +21,5 @@ char *small_checkpoint(scl_sam_flavour flavour);
 
 /* A store with the pattern's weights. */
 scl_store *small_store(scl_device *device, const scl_sam_config *config);
-
-/* Fails the test unless |found - expected| <= tolerance * max |expected|. */
-void assert_near(const char *what, const float *found, const float *expected, size_t count,
-                 double tolerance);
-
-/* The tensor of a fixture file as floats; free with free. */
-float *fixture_values(const scl_weights *fixture, const char *name, size_t count);
-
-const char *test_device_name(void);
 
 #endif

@@ -4,8 +4,8 @@
 usage: make_loss_fixtures.py FOLDER
 
 losses: sets of inputs SET.{logits,target,weight,iou,mask_weight}, and for each CASE its CASE.parts,
-CASE.total, CASE.d_logits and CASE.d_iou; the metadata says "CASE": "SET LOSSES", with the losses as
-in a run file. All is computed in float64 from the float32 inputs.
+CASE.total, CASE.d_logits and CASE.d_iou; the metadata `cases` has a line "CASE SET LOSSES" each,
+with the losses as in a run file. All is computed in float64 from the float32 inputs.
 """
 
 import pathlib
@@ -51,8 +51,8 @@ def without_some(inputs, seed, void_id=False):
     return inputs
 
 
-def saturated(inputs):
-    inputs["logits"] = inputs["logits"].sign() * 100
+def saturated(inputs, logit=100):
+    inputs["logits"] = inputs["logits"].sign() * logit
     inputs["logits"].flatten()[::7] = 0.25
     return inputs
 
@@ -75,11 +75,13 @@ SETS = {
     "masks": binary_set(1),
     "holes": without_some(binary_set(2), 20),
     "far": saturated(binary_set(3)),
+    "extreme": saturated(binary_set(12), 1e4),
     "empty": empty(binary_set(4)),
     "one": binary_set(5, 1, 1, 9),
     "classes": multiclass_set(6),
     "class_holes": without_some(multiclass_set(7, 3), 70, True),
     "class_far": saturated(multiclass_set(8)),
+    "class_extreme": saturated(multiclass_set(13), 1e4),
     "class_void": void(multiclass_set(9)),
 }
 SETS["class_even"] = {**multiclass_set(10, 3), "mask_weight": torch.full((3,), 1 / 3)}
@@ -104,12 +106,16 @@ CASES = {
     "iou_empty": ("empty", "[{use: mse_iou}]"),
     "sam": ("holes", "[{use: focal, weight: 20}, {use: dice}, {use: mse_iou, weight: 0.5}, "
                      "{use: bce_with_logits, weight: 0}]"),
+    "extreme": ("extreme", "[{use: bce_with_logits, params: {pos_weight: 3}}, {use: focal}, "
+                           "{use: dice}, {use: mse_iou}]"),
     "ce": ("classes", "[{use: cross_entropy}]"),
     "ce_even": ("class_even", "[{use: cross_entropy, params: {%s, label_smoothing: 0.2}}]" % WEIGHTS),
     "ce_holes": ("class_holes", "[{use: cross_entropy, params: {%s, ignore_index: 2}}]" % WEIGHTS),
     "ce_smooth": ("class_holes", "[{use: cross_entropy, params: {%s, ignore_index: 1, "
                                  "label_smoothing: 0.1}}]" % WEIGHTS),
     "ce_far": ("class_far", "[{use: cross_entropy, params: {label_smoothing: 0.1}}]"),
+    "ce_extreme": ("class_extreme", "[{use: cross_entropy, params: {label_smoothing: 0.1}}, "
+                                    "{use: dice}]"),
     "ce_void": ("class_void", "[{use: cross_entropy}]"),
     "class_dice": ("class_holes", "[{use: dice}]"),
     "class_dice_front": ("class_far", "[{use: dice, params: {include_background: false}}]"),
@@ -202,13 +208,13 @@ def run_case(out, name, inputs, losses):
 
 
 def losses_file():
-    out, metadata = {}, {}
+    out, lines = {}, []
     for name, inputs in SETS.items():
         out |= {f"{name}.{key}": value.clone() for key, value in inputs.items()}
     for name, (inputs, losses) in CASES.items():
-        metadata[name] = f"{inputs} {losses}"
+        lines.append(f"{name} {inputs} {losses}\n")
         run_case(out, name, SETS[inputs], yaml.safe_load(losses))
-    return out, metadata
+    return out, {"cases": "".join(lines)}
 
 
 def lora_file(rank=3, alpha=6.0, rows=(2, 5), size_in=7, size_out=11):
