@@ -104,6 +104,8 @@ CASES = {
     "focal_empty": ("empty", "[{use: focal}]"),
     "iou": ("holes", "[{use: mse_iou}]"),
     "iou_empty": ("empty", "[{use: mse_iou}]"),
+    "tversky": ("holes", "[{use: tversky, params: {alpha: 0.2, beta: 0.9, smooth: 0.5}}]"),
+    "tversky_empty": ("empty", "[{use: tversky}]"),
     "sam": ("holes", "[{use: focal, weight: 20}, {use: dice}, {use: mse_iou, weight: 0.5}, "
                      "{use: bce_with_logits, weight: 0}]"),
     "extreme": ("extreme", "[{use: bce_with_logits, params: {pos_weight: 3}}, {use: focal}, "
@@ -161,6 +163,12 @@ def dice(x, s, smooth=1.0, include_background=True):
     return (1 - (2 * both + smooth) / (areas + smooth)).mean(1)
 
 
+def tversky(x, s, alpha=0.3, beta=0.7, smooth=1.0):
+    p, t, w = torch.sigmoid(x), s["target"], s["weight"]
+    hit, invented, missed = ((v * w).sum((1, 2, 3)) for v in (p * t, p * (1 - t), (1 - p) * t))
+    return 1 - (hit + smooth) / (hit + alpha * invented + beta * missed + smooth)
+
+
 def mse_iou(x, s):
     inside, t = (x > 0) & (s["weight"] > 0), (s["target"] > 0) & (s["weight"] > 0)
     both, either = (inside & t).sum((1, 2, 3)), (inside | t).sum((1, 2, 3))
@@ -185,7 +193,7 @@ def cross_entropy(x, s, class_weights=None, ignore_index=None, label_smoothing=0
 
 
 LOSSES = {"bce_with_logits": bce_with_logits, "focal": focal, "dice": dice, "mse_iou": mse_iou,
-          "cross_entropy": cross_entropy}
+          "tversky": tversky, "cross_entropy": cross_entropy}
 
 
 def run_case(out, name, inputs, losses):
