@@ -1,4 +1,4 @@
-/* pattern.h — values that tests/reference/pattern.py makes as well, and a hash that both compute. */
+/* pattern.h — values and a hash, the same as tests/reference/pattern.py makes. */
 #ifndef SCL_TESTS_PATTERN_H
 #define SCL_TESTS_PATTERN_H
 

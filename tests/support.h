@@ -23,7 +23,7 @@ static scl_error test_error __attribute__((unused));
             fail_msg("%s: %s: %s", #call, scl_status_name(assert_ok_status), test_error.text);     \
     } while (0)
 
-/* The call fails with this status and its text holds `words`. Declares nothing; err must be empty. */
+/* The call fails with this status and its text holds `words`. err must be empty. */
 #define assert_fails(call, wanted_status, err, words)                                              \
     do {                                                                                           \
         scl_status assert_fails_status = (call);                                                   \

@@ -61,92 +61,63 @@ size_t cl_devices_list(cl_found found[CL_DEVICES_MAX])
     return count;
 }
 
-static const cl_op *op_of(scl_op op)
-{
-    switch (op) {
-    case SCL_OP_AFFINE:
-    case SCL_OP_POW:
-    case SCL_OP_CLAMP:
-    case SCL_OP_EXP:
-    case SCL_OP_LOG:
-    case SCL_OP_SQRT:
-    case SCL_OP_ABS:
-    case SCL_OP_STEP:
-    case SCL_OP_SIGMOID:
-    case SCL_OP_TANH:
-    case SCL_OP_SOFTPLUS:
-    case SCL_OP_RELU:
-    case SCL_OP_GELU:
-        return &cl_op_unary;
-    case SCL_OP_ADD:
-    case SCL_OP_SUB:
-    case SCL_OP_MUL:
-    case SCL_OP_DIV:
-    case SCL_OP_SAFE_DIV:
-    case SCL_OP_MAXIMUM:
-    case SCL_OP_MINIMUM:
-    case SCL_OP_GELU_BACKWARD:
-    case SCL_OP_RELU_BACKWARD:
-        return &cl_op_binary;
-    case SCL_OP_BROADCAST:
-        return &cl_op_broadcast;
-    case SCL_OP_SUM:
-        return &cl_op_sum;
-    case SCL_OP_SLICE:
-        return &cl_op_slice;
-    case SCL_OP_PAD:
-        return &cl_op_pad;
-    case SCL_OP_CONCAT:
-        return &cl_op_concat;
-    case SCL_OP_IM2COL:
-        return &cl_op_im2col;
-    case SCL_OP_COL2IM:
-        return &cl_op_col2im;
-    case SCL_OP_GEMM:
-        return &cl_op_gemm;
-    case SCL_OP_LAYER_NORM:
-        return &cl_op_layer_norm;
-    case SCL_OP_LAYER_NORM_BACKWARD:
-        return &cl_op_layer_norm_backward;
-    case SCL_OP_LAYER_NORM_PARAM_GRAD:
-        return &cl_op_layer_norm_param_grad;
-    case SCL_OP_SOFTMAX:
-    case SCL_OP_LOG_SOFTMAX:
-        return &cl_op_softmax;
-    case SCL_OP_ONE_HOT:
-        return &cl_op_one_hot;
-    case SCL_OP_FOURIER_FEATURES:
-        return &cl_op_fourier_features;
-    case SCL_OP_ATTENTION:
-        return &cl_op_attention;
-    case SCL_OP_ATTENTION_BACKWARD:
-        return &cl_op_attention_backward;
-    case SCL_OP_ACCUMULATE:
-        return &cl_op_accumulate;
-    case SCL_OP_GLOBAL_NORM:
-        return &cl_op_global_norm;
-    case SCL_OP_SGD:
-        return &cl_op_sgd;
-    case SCL_OP_ADAM:
-        return &cl_op_adam;
-    case SCL_OP_RESHAPE:
-    case SCL_OP_STOP_GRADIENT:
-    case SCL_OP_COUNT:
-        break;
-    }
-    return NULL; /* a view: nothing to launch */
-}
+/* NULL: a view, nothing to launch. */
+static const cl_op *const implementations[SCL_OP_COUNT] = {
+    [SCL_OP_AFFINE] = &cl_op_unary,
+    [SCL_OP_POW] = &cl_op_unary,
+    [SCL_OP_CLAMP] = &cl_op_unary,
+    [SCL_OP_EXP] = &cl_op_unary,
+    [SCL_OP_LOG] = &cl_op_unary,
+    [SCL_OP_SQRT] = &cl_op_unary,
+    [SCL_OP_ABS] = &cl_op_unary,
+    [SCL_OP_STEP] = &cl_op_unary,
+    [SCL_OP_SIGMOID] = &cl_op_unary,
+    [SCL_OP_TANH] = &cl_op_unary,
+    [SCL_OP_SOFTPLUS] = &cl_op_unary,
+    [SCL_OP_RELU] = &cl_op_unary,
+    [SCL_OP_GELU] = &cl_op_unary,
+    [SCL_OP_ADD] = &cl_op_binary,
+    [SCL_OP_SUB] = &cl_op_binary,
+    [SCL_OP_MUL] = &cl_op_binary,
+    [SCL_OP_DIV] = &cl_op_binary,
+    [SCL_OP_SAFE_DIV] = &cl_op_binary,
+    [SCL_OP_MAXIMUM] = &cl_op_binary,
+    [SCL_OP_MINIMUM] = &cl_op_binary,
+    [SCL_OP_GELU_BACKWARD] = &cl_op_binary,
+    [SCL_OP_RELU_BACKWARD] = &cl_op_binary,
+    [SCL_OP_BROADCAST] = &cl_op_broadcast,
+    [SCL_OP_SUM] = &cl_op_sum,
+    [SCL_OP_SLICE] = &cl_op_slice,
+    [SCL_OP_PAD] = &cl_op_pad,
+    [SCL_OP_CONCAT] = &cl_op_concat,
+    [SCL_OP_IM2COL] = &cl_op_im2col,
+    [SCL_OP_COL2IM] = &cl_op_col2im,
+    [SCL_OP_GEMM] = &cl_op_gemm,
+    [SCL_OP_LAYER_NORM] = &cl_op_layer_norm,
+    [SCL_OP_LAYER_NORM_BACKWARD] = &cl_op_layer_norm_backward,
+    [SCL_OP_LAYER_NORM_PARAM_GRAD] = &cl_op_layer_norm_param_grad,
+    [SCL_OP_SOFTMAX] = &cl_op_softmax,
+    [SCL_OP_LOG_SOFTMAX] = &cl_op_softmax,
+    [SCL_OP_ONE_HOT] = &cl_op_one_hot,
+    [SCL_OP_FOURIER_FEATURES] = &cl_op_fourier_features,
+    [SCL_OP_ATTENTION] = &cl_op_attention,
+    [SCL_OP_ATTENTION_BACKWARD] = &cl_op_attention_backward,
+    [SCL_OP_ACCUMULATE] = &cl_op_accumulate,
+    [SCL_OP_GLOBAL_NORM] = &cl_op_global_norm,
+    [SCL_OP_SGD] = &cl_op_sgd,
+    [SCL_OP_ADAM] = &cl_op_adam,
+};
 
 static size_t workspace_bytes(scl_device *base, const scl_node *node)
 {
-    const cl_op *op = op_of(node->op);
+    const cl_op *op = implementations[node->op];
     return op != NULL && op->workspace != NULL ? op->workspace(cl_device_of(base), node) : 0;
 }
 
 static scl_status prepare(scl_device *base, const scl_binding *binding, scl_launch **out,
                           scl_error *err)
 {
-    const cl_op *op = op_of(binding->node->op);
+    const cl_op *op = implementations[binding->node->op];
     scl_launch *launch = scl_calloc(1, sizeof *launch);
     if (launch == NULL || op == NULL) {
         scl_free(launch);

@@ -93,8 +93,9 @@ scl_status scl_file_writer_commit(scl_file_writer *writer, scl_error *err)
         reason = errno;
     }
     if (!written) {
-        scl_fail(err, SCL_FAILED, "%s: could not be saved: %s; the previous file, if any, is intact",
-                 writer->path, strerror(reason));
+        scl_fail(err, SCL_FAILED,
+                 "%s: could not be saved: %s; the previous file, if any, is intact", writer->path,
+                 strerror(reason));
         unlink(writer->temporary);
     } else {
         sync_folder_of(writer->path);
@@ -145,8 +146,8 @@ scl_status scl_make_folders(const char *path, scl_error *err)
         char keep = *p;
         *p = '\0';
         if (mkdir(work, 0777) != 0 && !scl_path_is_folder(work))
-            status = scl_fail(err, SCL_FAILED, "%s: folder cannot be made: %s", work,
-                              strerror(errno));
+            status =
+                scl_fail(err, SCL_FAILED, "%s: folder cannot be made: %s", work, strerror(errno));
         *p = keep;
         if (keep == '\0')
             break;

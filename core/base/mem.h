@@ -21,7 +21,7 @@ scl_status scl_out_of_memory(scl_error *err, size_t bytes, const char *what);
 /* Test hook: the allocation after `countdown` more fails (0: the next; negative: none). */
 void scl_alloc_fail_after(long countdown);
 
-/* Grows `array` (a pointer) so that index `count` is valid; evaluates to false when out of memory. */
+/* Grows `array` (a pointer) so that index `count` is valid; false when out of memory. */
 #define SCL_GROW(array, count, capacity)                                                           \
     ((count) < (capacity) || scl_grow((void **)&(array), &(capacity), sizeof *(array)))
 bool scl_grow(void **array, size_t *capacity, size_t element_size);

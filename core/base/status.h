@@ -1,7 +1,7 @@
 /* status.h — what a call reports: a status, and one sentence a user can act on.
  *
  * The value of a status is the exit code the program ends with, so there is one list for both.
- * Library code returns a status and fills the caller's scl_error; it never prints and never exits. */
+ * Library code returns a status and fills the caller's scl_error; it never prints or exits. */
 #ifndef SCL_BASE_STATUS_H
 #define SCL_BASE_STATUS_H
 
@@ -11,7 +11,7 @@
 /* name, exit code, meaning */
 #define SCL_STATUS_LIST(X)                                                                         \
     X(OK, 0, "done")                                                                               \
-    X(FAILED, 1, "the run failed: a file could not be written, or an internal check failed")      \
+    X(FAILED, 1, "the run failed: a file could not be written, or an internal check failed")       \
     X(BAD_CONFIG, 2, "bad usage or a bad run file")                                                \
     X(BAD_DATA, 3, "an image, a mask, a checkpoint or another input file is unusable")             \
     X(DEVICE, 4, "no device, a driver error, or not enough memory")                                \

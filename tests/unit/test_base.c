@@ -13,8 +13,8 @@
 static void glob_matches_whole_names(void **state)
 {
     (void)state;
-    assert_true(scl_glob_match("image_encoder.blocks.*.attn.qkv",
-                               "image_encoder.blocks.11.attn.qkv"));
+    assert_true(
+        scl_glob_match("image_encoder.blocks.*.attn.qkv", "image_encoder.blocks.11.attn.qkv"));
     assert_true(scl_glob_match("*", ""));
     assert_true(scl_glob_match("a?c*", "abcdef"));
     assert_false(scl_glob_match("mask_decoder", "mask_decoder.iou_token"));
@@ -41,7 +41,7 @@ static void first_error_is_kept_and_prefixed(void **state)
     assert_int_equal(err.status, SCL_BAD_DATA);
 }
 
-/* Known answers of the Random123 distribution for philox4x32-10 (kat_vectors, key and counter 0). */
+/* Known answers of the Random123 distribution for philox4x32-10 (kat_vectors: all 0). */
 static void philox_matches_its_known_answer(void **state)
 {
     (void)state;

@@ -126,64 +126,62 @@ static void null_says_not_given_where_the_default_is_null(void **state)
     release(&r);
 }
 
+/* What follows `{needed: 1, `, and the error; the value starts at column 13 + its key. */
+static const struct {
+    const char *yaml, *expected;
+} mistakes[] = {
+    {"flag: yes", "1:19: expected true or false for `flag`, found the text \"yes\": write true"},
+    {"flag: Off", "1:19: expected true or false for `flag`, found the text \"Off\": write false"},
+    {"flag: 1", "1:19: expected true or false for `flag`, found 1: write true"},
+    {"flag: \"true\"",
+     "1:19: expected true or false for `flag`, found the text \"true\": write true"},
+    {"flag: maybe", "1:19: expected true or false for `flag`, found the text \"maybe\""},
+    {"flag: []", "1:19: expected true or false for `flag`, found a list"},
+    {"colour: gren", "1:21: expected one of red, green, blue for `colour`, found the text "
+                     "\"gren\": did you mean `green`?"},
+    {"colour: 3", "1:21: expected one of red, green, blue for `colour`, found 3"},
+    {"colour: null", "1:21: expected one of red, green, blue for `colour`, found nothing"},
+    {"colour: {a: 1}", "1:21: expected one of red, green, blue for `colour`, found a map"},
+    {"whole: 3.0", "1:20: expected a whole number for `whole`, found 3.0: write 3"},
+    {"whole: 1e2", "1:20: expected a whole number for `whole`, found 1e2: write 100"},
+    {"whole: 3.5", "1:20: expected a whole number for `whole`, found 3.5"},
+    {"whole: 007", "1:20: expected a whole number for `whole`, found 007: write 7"},
+    {"whole: \"3\"", "1:20: expected a whole number for `whole`, found the text \"3\": write 3"},
+    {"whole: 99999999999999999999",
+     "1:20: expected a whole number for `whole`, found 99999999999999999999, which is too "
+     "large"},
+    {"whole: 101", "1:20: `whole` must be between -5 and 100, found 101"},
+    {"number: fast", "1:21: expected a number for `number`, found the text \"fast\""},
+    {"number: \"1e-4\"",
+     "1:21: expected a number for `number`, found the text \"1e-4\": remove the quotes"},
+    {"number: -1", "1:21: `number` must be between 0 and 10, found -1"},
+    {"number: .nan", "1:21: expected a number for `number`, found the text \".nan\""},
+    {"number: true", "1:21: expected a number for `number`, found true"},
+    {"text: [a]", "1:19: expected a text for `text`, found a list"},
+    {"text: \"\"", "1:19: expected a text for `text`, found an empty one"},
+    {"texts: a b", "1:20: expected a list of texts for `texts`, found the text \"a b\": write "
+                   "[\"a b\"]"},
+    {"texts: [a, {b: c}]", "1:24: expected a text for `texts`, found a map"},
+    {"texts: null", "1:20: expected a list of texts for `texts`, found nothing: write []"},
+    {"wholes: 3", "1:21: expected a list of whole numbers for `wholes`, found 3: write [3]"},
+    {"wholes: [1, 2.5]", "1:25: expected a whole number for `wholes`, found 2.5"},
+    {"wholes: [1, 10]", "1:25: `wholes` must be between 0 and 9, found 10"},
+    {"numbers: {a: 1}", "1:22: expected a list of numbers for `numbers`, found a map"},
+    {"bytes: 8GB", "1:20: expected a size such as 8GiB, 512MiB or 100000 for `bytes`, found "
+                   "the text \"8GB\""},
+    {"bytes: 2TiB", "1:20: `bytes` must be between 0 and 1TiB, found 2TiB"},
+    {"nedeed: 1", "1:13: unknown key `nedeed` in `plugin`: did you mean `needed`?"},
+    {"zzz: 1", "1:13: unknown key `zzz` in `plugin`: expected one of flag, colour, whole, "
+               "number, text, texts, wholes, numbers, bytes, needed"},
+};
+
 static void each_mistake_has_its_sentence(void **state)
 {
     (void)state;
-    /* What follows `{needed: 1, `, and the error; the value starts at column 13 + its key. */
-    static const struct {
-        const char *yaml, *expected;
-    } cases[] = {
-        {"flag: yes",
-         "1:19: expected true or false for `flag`, found the text \"yes\": write true"},
-        {"flag: Off",
-         "1:19: expected true or false for `flag`, found the text \"Off\": write false"},
-        {"flag: 1", "1:19: expected true or false for `flag`, found 1: write true"},
-        {"flag: \"true\"",
-         "1:19: expected true or false for `flag`, found the text \"true\": write true"},
-        {"flag: maybe", "1:19: expected true or false for `flag`, found the text \"maybe\""},
-        {"flag: []", "1:19: expected true or false for `flag`, found a list"},
-        {"colour: gren", "1:21: expected one of red, green, blue for `colour`, found the text "
-                         "\"gren\": did you mean `green`?"},
-        {"colour: 3", "1:21: expected one of red, green, blue for `colour`, found 3"},
-        {"colour: null", "1:21: expected one of red, green, blue for `colour`, found nothing"},
-        {"colour: {a: 1}", "1:21: expected one of red, green, blue for `colour`, found a map"},
-        {"whole: 3.0", "1:20: expected a whole number for `whole`, found 3.0: write 3"},
-        {"whole: 1e2", "1:20: expected a whole number for `whole`, found 1e2: write 100"},
-        {"whole: 3.5", "1:20: expected a whole number for `whole`, found 3.5"},
-        {"whole: 007", "1:20: expected a whole number for `whole`, found 007: write 7"},
-        {"whole: \"3\"",
-         "1:20: expected a whole number for `whole`, found the text \"3\": write 3"},
-        {"whole: 99999999999999999999",
-         "1:20: expected a whole number for `whole`, found 99999999999999999999, which is too "
-         "large"},
-        {"whole: 101", "1:20: `whole` must be between -5 and 100, found 101"},
-        {"number: fast", "1:21: expected a number for `number`, found the text \"fast\""},
-        {"number: \"1e-4\"",
-         "1:21: expected a number for `number`, found the text \"1e-4\": remove the quotes"},
-        {"number: -1", "1:21: `number` must be between 0 and 10, found -1"},
-        {"number: .nan", "1:21: expected a number for `number`, found the text \".nan\""},
-        {"number: true", "1:21: expected a number for `number`, found true"},
-        {"text: [a]", "1:19: expected a text for `text`, found a list"},
-        {"text: \"\"", "1:19: expected a text for `text`, found an empty one"},
-        {"texts: a b", "1:20: expected a list of texts for `texts`, found the text \"a b\": write "
-                       "[\"a b\"]"},
-        {"texts: [a, {b: c}]", "1:24: expected a text for `texts`, found a map"},
-        {"texts: null", "1:20: expected a list of texts for `texts`, found nothing: write []"},
-        {"wholes: 3", "1:21: expected a list of whole numbers for `wholes`, found 3: write [3]"},
-        {"wholes: [1, 2.5]", "1:25: expected a whole number for `wholes`, found 2.5"},
-        {"wholes: [1, 10]", "1:25: `wholes` must be between 0 and 9, found 10"},
-        {"numbers: {a: 1}", "1:22: expected a list of numbers for `numbers`, found a map"},
-        {"bytes: 8GB", "1:20: expected a size such as 8GiB, 512MiB or 100000 for `bytes`, found "
-                       "the text \"8GB\""},
-        {"bytes: 2TiB", "1:20: `bytes` must be between 0 and 1TiB, found 2TiB"},
-        {"nedeed: 1", "1:13: unknown key `nedeed` in `plugin`: did you mean `needed`?"},
-        {"zzz: 1", "1:13: unknown key `zzz` in `plugin`: expected one of flag, colour, whole, "
-                   "number, text, texts, wholes, numbers, bytes, needed"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
         char text[200], expected[400];
-        snprintf(text, sizeof text, "{needed: 1, %s}", cases[i].yaml);
-        snprintf(expected, sizeof expected, "x.yaml:%s", cases[i].expected);
+        snprintf(text, sizeof text, "{needed: 1, %s}", mistakes[i].yaml);
+        snprintf(expected, sizeof expected, "x.yaml:%s", mistakes[i].expected);
         reading r;
         read_sample(&r, text);
         assert_int_equal(r.status, SCL_BAD_CONFIG);

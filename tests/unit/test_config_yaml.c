@@ -110,86 +110,84 @@ typedef struct wrong {
     const char *text, *expected;
 } wrong;
 
+static const wrong mistakes[] = {
+    {"", "dir/x.yaml:1:1: the file is empty: expected a run file, with keys such as `data:`"},
+    {"# only a comment\n",
+     "dir/x.yaml:1:1: the file is empty: expected a run file, with keys such as `data:`"},
+    {"---\n", "dir/x.yaml:1:1: the file is empty: expected a run file, with keys such as `data:`"},
+    {"model:\n\ttype: vit_b\n",
+     "dir/x.yaml:2:1: a tab is used for indentation: YAML allows only spaces there"},
+    {"a:\n  b: 1\n  \tc: 2\n",
+     "dir/x.yaml:3:3: a tab is used for indentation: YAML allows only spaces there"},
+    {"a: |\n\tx\n", "dir/x.yaml:2:1: a tab is used for indentation: YAML allows only spaces there"},
+    {"a:\n  b: 1\n   c: 2\n",
+     "dir/x.yaml:3:5: a `:` is not expected here: check the indentation of this line, that the "
+     "line above ends its key with `:`, and put a text that holds `: ` in quotes"},
+    {"a:\n  b: 1\n c: 2\n",
+     "dir/x.yaml:3:2: expected a key here: indent it like its neighbours, and let nothing "
+     "follow a closing quote or bracket"},
+    {"a: [1, 2\nb: 3\n",
+     "dir/x.yaml:1:4: this `[` is not closed: expected `,` or `]` between and after its items"},
+    {"a: {x: 1\n",
+     "dir/x.yaml:1:4: this `{` is not closed: expected `,` or `}` between and after its keys"},
+    {"b: 1\na: \"abc\n", "dir/x.yaml:2:4: this quote is never closed"},
+    {"a: 1\nepochs\n",
+     "dir/x.yaml:2:1: expected `:` and a value after this key, or this line is not indented "
+     "as it should be"},
+    {"a: \"C:\\qata\"\n",
+     "dir/x.yaml:1:7: a backslash starts an escape inside double quotes: write `\\\\`, or use "
+     "single quotes"},
+    {"a: @x\n", "dir/x.yaml:1:4: a value cannot begin with `@`: put it in quotes"},
+    {"a: %x\n", "dir/x.yaml:1:4: a value cannot begin with `%`: put it in quotes"},
+    {"a: ]\n", "dir/x.yaml:1:4: expected a value here, found `]`"},
+    {"a: [*.weight]\n",
+     "dir/x.yaml:1:5: a text that begins with `*` or `&` must be in quotes, as in "
+     "\"*.weight\": bare, they mark YAML aliases and anchors"},
+    {"a: [*decoder]\n",
+     "dir/x.yaml:1:5: `*decoder` refers to no anchor `&decoder` above it: put a text that "
+     "begins with `*` in quotes"},
+    {"a: &self [*self]\n",
+     "dir/x.yaml:1:11: `*self` refers to no anchor `&self` above it: put a text that begins "
+     "with `*` in quotes"},
+    {"a: !!str 3\n",
+     "dir/x.yaml:1:4: tags are not supported: put a text that begins with `!` in quotes"},
+    {"a: !x!y 3\n",
+     "dir/x.yaml:1:4: tags are not supported: put a text that begins with `!` in quotes"},
+    {"a: !t {b: 1}\n",
+     "dir/x.yaml:1:4: tags are not supported: put a text that begins with `!` in quotes"},
+    {"a: - b\n", "dir/x.yaml:1:4: a list item (`- `) is not expected here: start it on a line "
+                 "of its own, below its key"},
+    {"{a: 1}}\n", "dir/x.yaml:1:7: this does not belong to what stands above it: check the "
+                  "indentation and the brackets"},
+    {"a: 1\n---\nb: 2\n",
+     "dir/x.yaml:2:1: a second document starts here (`---`): a run file holds one"},
+    {"a: {b: 1, c: 2}\nb: 3\na: 4\n",
+     "dir/x.yaml:3:1: `a` is given twice: it stands already in line 1, column 1"},
+    {"a: {lr: 1, \"lr\": 2}\n",
+     "dir/x.yaml:1:12: `lr` is given twice: it stands already in line 1, column 5"},
+    {"a: &m {x: 1}\nb:\n  <<: *m\n",
+     "dir/x.yaml:3:3: merge keys (`<<`) are not supported: write the keys out here"},
+    {"[a]: 1\n", "dir/x.yaml:1:1: expected a key such as `epochs`, found a list"},
+    {"a: &k x\n*k : 1\n", "dir/x.yaml:2:1: expected a key such as `epochs`, found an alias"},
+    {"{\"\": 2}\n", "dir/x.yaml:1:2: expected a key such as `epochs`, found the text \"\""},
+    {"? \n: 2\n", "dir/x.yaml:1:2: expected a key such as `epochs`, found nothing"},
+    {"a: \"x\\0y\"\n", "dir/x.yaml:1:4: a text must not hold a NUL character"},
+    {"a: 1\nb: \"\xc3\xa9\x01\"\n", "dir/x.yaml:2:6: the control character 0x01 is not allowed"},
+    {"a: 1\nb: \xff\n",
+     "dir/x.yaml:2:4: expected UTF-8 text, found the byte 0xff: save the file as UTF-8"},
+    {"\xff\xfe"
+     "a",
+     "dir/x.yaml:1:1: expected UTF-8 text, found the byte 0xff: save the file "
+     "as UTF-8"},
+    {"%FOO\n---\na: 1\n---\n", "dir/x.yaml:1:1: a line must not begin with `%`: put such a "
+                               "text in quotes"},
+};
+
 static void mistakes_are_told_with_their_place(void **state)
 {
     (void)state;
-    static const wrong cases[] = {
-        {"", "dir/x.yaml:1:1: the file is empty: expected a run file, with keys such as `data:`"},
-        {"# only a comment\n",
-         "dir/x.yaml:1:1: the file is empty: expected a run file, with keys such as `data:`"},
-        {"---\n",
-         "dir/x.yaml:1:1: the file is empty: expected a run file, with keys such as `data:`"},
-        {"model:\n\ttype: vit_b\n",
-         "dir/x.yaml:2:1: a tab is used for indentation: YAML allows only spaces there"},
-        {"a:\n  b: 1\n  \tc: 2\n",
-         "dir/x.yaml:3:3: a tab is used for indentation: YAML allows only spaces there"},
-        {"a: |\n\tx\n",
-         "dir/x.yaml:2:1: a tab is used for indentation: YAML allows only spaces there"},
-        {"a:\n  b: 1\n   c: 2\n",
-         "dir/x.yaml:3:5: a `:` is not expected here: check the indentation of this line, that the "
-         "line above ends its key with `:`, and put a text that holds `: ` in quotes"},
-        {"a:\n  b: 1\n c: 2\n",
-         "dir/x.yaml:3:2: expected a key here: indent it like its neighbours, and let nothing "
-         "follow a closing quote or bracket"},
-        {"a: [1, 2\nb: 3\n",
-         "dir/x.yaml:1:4: this `[` is not closed: expected `,` or `]` between and after its items"},
-        {"a: {x: 1\n",
-         "dir/x.yaml:1:4: this `{` is not closed: expected `,` or `}` between and after its keys"},
-        {"b: 1\na: \"abc\n", "dir/x.yaml:2:4: this quote is never closed"},
-        {"a: 1\nepochs\n",
-         "dir/x.yaml:2:1: expected `:` and a value after this key, or this line is not indented "
-         "as it should be"},
-        {"a: \"C:\\qata\"\n",
-         "dir/x.yaml:1:7: a backslash starts an escape inside double quotes: write `\\\\`, or use "
-         "single quotes"},
-        {"a: @x\n", "dir/x.yaml:1:4: a value cannot begin with `@`: put it in quotes"},
-        {"a: %x\n", "dir/x.yaml:1:4: a value cannot begin with `%`: put it in quotes"},
-        {"a: ]\n", "dir/x.yaml:1:4: expected a value here, found `]`"},
-        {"a: [*.weight]\n",
-         "dir/x.yaml:1:5: a text that begins with `*` or `&` must be in quotes, as in "
-         "\"*.weight\": bare, they mark YAML aliases and anchors"},
-        {"a: [*decoder]\n",
-         "dir/x.yaml:1:5: `*decoder` refers to no anchor `&decoder` above it: put a text that "
-         "begins with `*` in quotes"},
-        {"a: &self [*self]\n",
-         "dir/x.yaml:1:11: `*self` refers to no anchor `&self` above it: put a text that begins "
-         "with `*` in quotes"},
-        {"a: !!str 3\n",
-         "dir/x.yaml:1:4: tags are not supported: put a text that begins with `!` in quotes"},
-        {"a: !x!y 3\n",
-         "dir/x.yaml:1:4: tags are not supported: put a text that begins with `!` in quotes"},
-        {"a: !t {b: 1}\n",
-         "dir/x.yaml:1:4: tags are not supported: put a text that begins with `!` in quotes"},
-        {"a: - b\n", "dir/x.yaml:1:4: a list item (`- `) is not expected here: start it on a line "
-                     "of its own, below its key"},
-        {"{a: 1}}\n", "dir/x.yaml:1:7: this does not belong to what stands above it: check the "
-                      "indentation and the brackets"},
-        {"a: 1\n---\nb: 2\n",
-         "dir/x.yaml:2:1: a second document starts here (`---`): a run file holds one"},
-        {"a: {b: 1, c: 2}\nb: 3\na: 4\n",
-         "dir/x.yaml:3:1: `a` is given twice: it stands already in line 1, column 1"},
-        {"a: {lr: 1, \"lr\": 2}\n",
-         "dir/x.yaml:1:12: `lr` is given twice: it stands already in line 1, column 5"},
-        {"a: &m {x: 1}\nb:\n  <<: *m\n",
-         "dir/x.yaml:3:3: merge keys (`<<`) are not supported: write the keys out here"},
-        {"[a]: 1\n", "dir/x.yaml:1:1: expected a key such as `epochs`, found a list"},
-        {"a: &k x\n*k : 1\n", "dir/x.yaml:2:1: expected a key such as `epochs`, found an alias"},
-        {"{\"\": 2}\n", "dir/x.yaml:1:2: expected a key such as `epochs`, found the text \"\""},
-        {"? \n: 2\n", "dir/x.yaml:1:2: expected a key such as `epochs`, found nothing"},
-        {"a: \"x\\0y\"\n", "dir/x.yaml:1:4: a text must not hold a NUL character"},
-        {"a: 1\nb: \"\xc3\xa9\x01\"\n",
-         "dir/x.yaml:2:6: the control character 0x01 is not allowed"},
-        {"a: 1\nb: \xff\n",
-         "dir/x.yaml:2:4: expected UTF-8 text, found the byte 0xff: save the file as UTF-8"},
-        {"\xff\xfe"
-         "a",
-         "dir/x.yaml:1:1: expected UTF-8 text, found the byte 0xff: save the file "
-         "as UTF-8"},
-        {"%FOO\n---\na: 1\n---\n", "dir/x.yaml:1:1: a line must not begin with `%`: put such a "
-                                   "text in quotes"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_one_error(cases[i].text, strlen(cases[i].text), cases[i].expected);
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
+        assert_one_error(mistakes[i].text, strlen(mistakes[i].text), mistakes[i].expected);
     assert_one_error("a: 1\nb\0: 2", 11, "dir/x.yaml:2:2: expected text, found a NUL byte");
 }
 

@@ -104,162 +104,164 @@ typedef struct wrong {
     const char *text, *expected;
 } wrong;
 
+static const wrong mistakes[] = {
+    {"model: {type: vit_b}\n",
+     "runs/x.yaml:1:1: the run file needs the key `data`, as in {train: {images: "
+     "data/train/images, masks: data/train/masks}} (images, masks, and how they are fed)"},
+    {MODEL "data: {task: binary}\n",
+     "runs/x.yaml:2:1: `data` needs the key `train`, as in {images: data/train/images, masks: "
+     "data/train/masks} (what is trained on)"},
+    {MODEL "data:\n  train:\n    masks: m\n",
+     "runs/x.yaml:3:3: `data.train` needs the key `images` (folder of images (PNG or JPEG))"},
+    {MODEL "data:\n  train: i\n",
+     "runs/x.yaml:3:10: expected a map such as {images: data/train/images, masks: "
+     "data/train/masks} for `train`, found the text \"i\""},
+    {"- a\n", "runs/x.yaml:1:1: expected a run file with keys and values, found a list"},
+    {"a\n", "runs/x.yaml:1:1: expected a run file with keys and values, found the text \"a\""},
+    {DATA, "runs/x.yaml:1:1: `model` needs `type` or `checkpoint`, to know the network's size"},
+    {DATA "model: {type: vit_c}\n",
+     "runs/x.yaml:2:15: expected one of vit_b, vit_l, vit_h, vit_nano, custom for `type`, "
+     "found the text \"vit_c\": did you mean `vit_b`?"},
+    {DATA "model: {type: custom, depth: 2}\n",
+     "2 errors in runs/x.yaml:\n"
+     "  x.yaml:2:1: a model of type custom needs `embed_dim`\n"
+     "  x.yaml:2:1: a model of type custom needs `num_heads`"},
+    {DATA "model: {type: vit_b, embed_dim: 100, num_heads: 3}\n",
+     "runs/x.yaml:2:33: `embed_dim` must be a multiple of `num_heads` (3), found 100"},
+    {DATA "model: {type: vit_b, image_size: 1000, patch_size: 16}\n",
+     "runs/x.yaml:2:34: `image_size` must be a multiple of `patch_size` (16), found 1000"},
+    {DATA "model: {type: vit_b, depth: 4, global_attn_indexes: [1, 4]}\n",
+     "runs/x.yaml:2:57: `global_attn_indexes` counts from 0 and must stay below `depth` (4), "
+     "found 4"},
+    {MODEL DATA "name: a/b\n",
+     "runs/x.yaml:3:7: expected a name that can be a folder for `name` (no `/`, no dot at its "
+     "start, at most 200 bytes), found \"a/b\""},
+    {MODEL DATA "seed: -1\n", "runs/x.yaml:3:7: `seed` must be at least 0, found -1"},
+    {MODEL DATA "learning_rate: 1\n",
+     "runs/x.yaml:3:1: unknown key `learning_rate`: did you mean `lr` in `train.optimizer`?"},
+    {MODEL DATA "work_dir: x\n",
+     "runs/x.yaml:3:1: unknown key `work_dir`: did you mean `output_dir`?"},
+    {MODEL DATA "train: {lr: 1}\n", "runs/x.yaml:3:9: unknown key `lr` in `train`: did you "
+                                    "mean `lr` in `train.optimizer`?"},
+    {MODEL DATA "train: {num_epochs: 1}\n",
+     "runs/x.yaml:3:9: unknown key `num_epochs` in `train`: did you mean `epochs`?"},
+    {MODEL DATA "train: {Batch-Size: 1}\n",
+     "runs/x.yaml:3:9: unknown key `Batch-Size` in `train`: did you mean `batch_size`?"},
+    {MODEL DATA "train: {micro_batch_size: 1}\n",
+     "runs/x.yaml:3:9: unknown key `micro_batch_size` in `train`: did you mean `batch_size`?"},
+    {MODEL DATA "train: {gradient_accumulation_steps: 1}\n",
+     "runs/x.yaml:3:9: unknown key `gradient_accumulation_steps` in `train`: did you mean "
+     "`grad_accum_steps`?"},
+    {MODEL DATA "train:\n  optimizer: {wd: 1}\n",
+     "runs/x.yaml:4:15: unknown key `wd` in `train.optimizer`: did you mean `weight_decay`?"},
+    {MODEL DATA "train: {wieght_decay: 1}\n",
+     "runs/x.yaml:3:9: unknown key `wieght_decay` in `train`: did you mean `weight_decay` in "
+     "`train.optimizer`?"},
+    {MODEL DATA "cache: {size: 1}\n", "runs/x.yaml:3:9: unknown key `size` in `cache`: "
+                                      "expected one of memory, disk, folder"},
+    {MODEL DATA "adapter: lora\n",
+     "runs/x.yaml:3:10: expected a map such as {use: lora, params: {rank: 4}} for `adapter`, "
+     "or none, found the text \"lora\""},
+    {MODEL DATA "adapter: {params: {}}\n", "runs/x.yaml:3:1: `adapter` needs the key `use` "
+                                           "(name of the adapter plugin, such as lora)"},
+    {MODEL DATA "adapter: {use: none}\n",
+     "runs/x.yaml:3:16: to use no adapter, write adapter: none"},
+    {MODEL DATA "adapter: {use: lora, params: 3}\n",
+     "runs/x.yaml:3:30: expected a map such as {rank: 4} for `params`, found 3"},
+    {MODEL DATA "losses: dice\n", "runs/x.yaml:3:9: expected a list of maps such as [{use: "
+                                  "dice, weight: 1.0}] for `losses`, found the text \"dice\""},
+    {MODEL DATA "losses: [dice]\n", "runs/x.yaml:3:10: expected a map such as {use: dice, "
+                                    "weight: 1.0} for `losses`, found the text \"dice\""},
+    {MODEL DATA "losses: []\n",
+     "runs/x.yaml:3:1: `losses` must name at least one loss, as in [{use: dice}]"},
+    {MODEL DATA "losses:\n  - weight: 2\n", "runs/x.yaml:4:5: `losses[0]` needs the key `use` "
+                                            "(name of the loss plugin, such as dice)"},
+    {MODEL DATA "losses: [{use: dice, weight: 0}]\n",
+     "runs/x.yaml:3:1: one `weight` of `losses` must be above 0"},
+    {MODEL DATA "losses: [{use: dice, wieght: 2}]\n",
+     "runs/x.yaml:3:22: unknown key `wieght` in `losses[0]`: did you mean `weight`?"},
+    {MODEL VAL "train: {optimizer: {betas: [0.9]}}\n",
+     "runs/x.yaml:3:21: `betas` must be two numbers, as in [0.9, 0.999], found 1"},
+    {MODEL VAL "train: {optimizer: {betas: [0.9, 1]}}\n",
+     "runs/x.yaml:3:34: each of `betas` must be below 1"},
+    {MODEL VAL "train: {optimizer: {type: sgd, nesterov: true}}\n",
+     "runs/x.yaml:3:42: `nesterov` needs type: sgd and a `momentum` above 0"},
+    {MODEL VAL "train: {lr_scheduler: cosine}\n",
+     "runs/x.yaml:3:23: expected a map such as {type: cosine, warmup_steps: 20} for "
+     "`lr_scheduler`, found the text \"cosine\""},
+    {MODEL VAL "train: {param_groups: [{match: a, lr: 1, lr_scale: 2}]}\n",
+     "runs/x.yaml:3:52: `lr_scale` and `lr` exclude each other: remove one of them"},
+    {MODEL VAL "train: {param_groups: [{match: a}]}\n",
+     "runs/x.yaml:3:24: this group sets nothing: give `lr`, `lr_scale` or `weight_decay`"},
+    {MODEL DATA "train: {patience: 3}\n",
+     "runs/x.yaml:3:19: `patience` needs validation images: give data.val or data.val_split"},
+    {MODEL DATA "train: {metric: dice}\n",
+     "runs/x.yaml:3:17: `metric` needs validation images: give data.val or data.val_split"},
+};
+
 static void each_mistake_has_its_place_and_sentence(void **state)
 {
     (void)state;
-    static const wrong cases[] = {
-        {"model: {type: vit_b}\n",
-         "runs/x.yaml:1:1: the run file needs the key `data`, as in {train: {images: "
-         "data/train/images, masks: data/train/masks}} (images, masks, and how they are fed)"},
-        {MODEL "data: {task: binary}\n",
-         "runs/x.yaml:2:1: `data` needs the key `train`, as in {images: data/train/images, masks: "
-         "data/train/masks} (what is trained on)"},
-        {MODEL "data:\n  train:\n    masks: m\n",
-         "runs/x.yaml:3:3: `data.train` needs the key `images` (folder of images (PNG or JPEG))"},
-        {MODEL "data:\n  train: i\n",
-         "runs/x.yaml:3:10: expected a map such as {images: data/train/images, masks: "
-         "data/train/masks} for `train`, found the text \"i\""},
-        {"- a\n", "runs/x.yaml:1:1: expected a run file with keys and values, found a list"},
-        {"a\n", "runs/x.yaml:1:1: expected a run file with keys and values, found the text \"a\""},
-        {DATA, "runs/x.yaml:1:1: `model` needs `type` or `checkpoint`, to know the network's size"},
-        {DATA "model: {type: vit_c}\n",
-         "runs/x.yaml:2:15: expected one of vit_b, vit_l, vit_h, vit_nano, custom for `type`, "
-         "found the text \"vit_c\": did you mean `vit_b`?"},
-        {DATA "model: {type: custom, depth: 2}\n",
-         "2 errors in runs/x.yaml:\n"
-         "  x.yaml:2:1: a model of type custom needs `embed_dim`\n"
-         "  x.yaml:2:1: a model of type custom needs `num_heads`"},
-        {DATA "model: {type: vit_b, embed_dim: 100, num_heads: 3}\n",
-         "runs/x.yaml:2:33: `embed_dim` must be a multiple of `num_heads` (3), found 100"},
-        {DATA "model: {type: vit_b, image_size: 1000, patch_size: 16}\n",
-         "runs/x.yaml:2:34: `image_size` must be a multiple of `patch_size` (16), found 1000"},
-        {DATA "model: {type: vit_b, depth: 4, global_attn_indexes: [1, 4]}\n",
-         "runs/x.yaml:2:57: `global_attn_indexes` counts from 0 and must stay below `depth` (4), "
-         "found 4"},
-        {MODEL DATA "name: a/b\n",
-         "runs/x.yaml:3:7: expected a name that can be a folder for `name` (no `/`, no dot at its "
-         "start, at most 200 bytes), found \"a/b\""},
-        {MODEL DATA "seed: -1\n", "runs/x.yaml:3:7: `seed` must be at least 0, found -1"},
-        {MODEL DATA "learning_rate: 1\n",
-         "runs/x.yaml:3:1: unknown key `learning_rate`: did you mean `lr` in `train.optimizer`?"},
-        {MODEL DATA "work_dir: x\n",
-         "runs/x.yaml:3:1: unknown key `work_dir`: did you mean `output_dir`?"},
-        {MODEL DATA "train: {lr: 1}\n", "runs/x.yaml:3:9: unknown key `lr` in `train`: did you "
-                                        "mean `lr` in `train.optimizer`?"},
-        {MODEL DATA "train: {num_epochs: 1}\n",
-         "runs/x.yaml:3:9: unknown key `num_epochs` in `train`: did you mean `epochs`?"},
-        {MODEL DATA "train: {Batch-Size: 1}\n",
-         "runs/x.yaml:3:9: unknown key `Batch-Size` in `train`: did you mean `batch_size`?"},
-        {MODEL DATA "train: {micro_batch_size: 1}\n",
-         "runs/x.yaml:3:9: unknown key `micro_batch_size` in `train`: did you mean `batch_size`?"},
-        {MODEL DATA "train: {gradient_accumulation_steps: 1}\n",
-         "runs/x.yaml:3:9: unknown key `gradient_accumulation_steps` in `train`: did you mean "
-         "`grad_accum_steps`?"},
-        {MODEL DATA "train:\n  optimizer: {wd: 1}\n",
-         "runs/x.yaml:4:15: unknown key `wd` in `train.optimizer`: did you mean `weight_decay`?"},
-        {MODEL DATA "train: {wieght_decay: 1}\n",
-         "runs/x.yaml:3:9: unknown key `wieght_decay` in `train`: did you mean `weight_decay` in "
-         "`train.optimizer`?"},
-        {MODEL DATA "cache: {size: 1}\n", "runs/x.yaml:3:9: unknown key `size` in `cache`: "
-                                          "expected one of memory, disk, folder"},
-        {MODEL DATA "adapter: lora\n",
-         "runs/x.yaml:3:10: expected a map such as {use: lora, params: {rank: 4}} for `adapter`, "
-         "or none, found the text \"lora\""},
-        {MODEL DATA "adapter: {params: {}}\n", "runs/x.yaml:3:1: `adapter` needs the key `use` "
-                                               "(name of the adapter plugin, such as lora)"},
-        {MODEL DATA "adapter: {use: none}\n",
-         "runs/x.yaml:3:16: to use no adapter, write adapter: none"},
-        {MODEL DATA "adapter: {use: lora, params: 3}\n",
-         "runs/x.yaml:3:30: expected a map such as {rank: 4} for `params`, found 3"},
-        {MODEL DATA "losses: dice\n", "runs/x.yaml:3:9: expected a list of maps such as [{use: "
-                                      "dice, weight: 1.0}] for `losses`, found the text \"dice\""},
-        {MODEL DATA "losses: [dice]\n", "runs/x.yaml:3:10: expected a map such as {use: dice, "
-                                        "weight: 1.0} for `losses`, found the text \"dice\""},
-        {MODEL DATA "losses: []\n",
-         "runs/x.yaml:3:1: `losses` must name at least one loss, as in [{use: dice}]"},
-        {MODEL DATA "losses:\n  - weight: 2\n", "runs/x.yaml:4:5: `losses[0]` needs the key `use` "
-                                                "(name of the loss plugin, such as dice)"},
-        {MODEL DATA "losses: [{use: dice, weight: 0}]\n",
-         "runs/x.yaml:3:1: one `weight` of `losses` must be above 0"},
-        {MODEL DATA "losses: [{use: dice, wieght: 2}]\n",
-         "runs/x.yaml:3:22: unknown key `wieght` in `losses[0]`: did you mean `weight`?"},
-        {MODEL VAL "train: {optimizer: {betas: [0.9]}}\n",
-         "runs/x.yaml:3:21: `betas` must be two numbers, as in [0.9, 0.999], found 1"},
-        {MODEL VAL "train: {optimizer: {betas: [0.9, 1]}}\n",
-         "runs/x.yaml:3:34: each of `betas` must be below 1"},
-        {MODEL VAL "train: {optimizer: {type: sgd, nesterov: true}}\n",
-         "runs/x.yaml:3:42: `nesterov` needs type: sgd and a `momentum` above 0"},
-        {MODEL VAL "train: {lr_scheduler: cosine}\n",
-         "runs/x.yaml:3:23: expected a map such as {type: cosine, warmup_steps: 20} for "
-         "`lr_scheduler`, found the text \"cosine\""},
-        {MODEL VAL "train: {param_groups: [{match: a, lr: 1, lr_scale: 2}]}\n",
-         "runs/x.yaml:3:52: `lr_scale` and `lr` exclude each other: remove one of them"},
-        {MODEL VAL "train: {param_groups: [{match: a}]}\n",
-         "runs/x.yaml:3:24: this group sets nothing: give `lr`, `lr_scale` or `weight_decay`"},
-        {MODEL DATA "train: {patience: 3}\n",
-         "runs/x.yaml:3:19: `patience` needs validation images: give data.val or data.val_split"},
-        {MODEL DATA "train: {metric: dice}\n",
-         "runs/x.yaml:3:17: `metric` needs validation images: give data.val or data.val_split"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_error(cases[i].text, cases[i].expected);
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
+        assert_error(mistakes[i].text, mistakes[i].expected);
 }
+
+static const wrong data_mistakes[] = {
+    {"  task: multiclass\n", "4:9: the task multiclass needs `classes`, the number of classes "
+                             "with the background"},
+    {"  classes: 3\n", "4:12: `classes` is for the task multiclass only: write task: "
+                       "multiclass, or remove it"},
+    {"  class_names: [a]\n", "4:3: `class_names` is for the task multiclass only"},
+    {"  task: multiclass\n  classes: 3\n  class_names: [a, b]\n",
+     "6:3: `class_names` must name each of the 3 classes, found 2 names"},
+    {"  task: multiclass\n  classes: 2\n  class_names: [a, a]\n",
+     "6:20: `class_names` holds \"a\" twice"},
+    {"  task: multiclass\n  classes: 1\n", "5:12: `classes` must be between 2 and 65536, "
+                                           "found 1"},
+    {"  task: multiclass\n  classes: 2\n  prompts: [none, {box: {}}]\n",
+     "6:19: the task multiclass finds all classes at once and takes no prompt: write prompts: "
+     "[none]"},
+    {"  task: multiclass\n  classes: 2\n  mask_values: binary\n",
+     "6:16: `mask_values` binary fits the task binary only: write ids or auto"},
+    {"  objects_per_image: 2\n",
+     "4:22: `objects_per_image` above 1 is for the task instances only"},
+    {"  val: {images: a, masks: b}\n  val_split: 0.1\n",
+     "5:14: `val_split` and `val` exclude each other: remove one of them"},
+    {"  val_split: 0.95\n", "4:14: `val_split` must be between 0 and 0.9, found 0.95"},
+    {"  prompts: []\n", "4:3: `prompts` must hold at least one prompt, such as none"},
+    {"  prompts: none\n", "4:12: expected a list of maps such as [{box: {jitter: 0.1}}] for "
+                          "`prompts`, found the text \"none\""},
+    {"  prompts: [boxes]\n",
+     "4:13: expected one of none, box, point, mask or a map such as {box: {jitter: 0.1}} for "
+     "an item of `prompts`, found the text \"boxes\""},
+    {"  prompts: [{}]\n",
+     "4:13: a prompt must be one of none, box, point, mask, found none of them"},
+    {"  prompts: [{box: {}, point: {}}]\n",
+     "4:13: a prompt must be one of none, box, point, mask, found several"},
+    {"  prompts: [{bbox: {}}]\n",
+     "4:14: unknown key `bbox` in `data.prompts[0]`: did you mean `box`?"},
+    {"  prompts: [{point: {count: 65}}]\n", "4:29: `count` must be between 1 and 64, found 65"},
+    {"  prompts: [{box: {}, weight: 0}]\n", "4:3: one `weight` of `prompts` must be above 0"},
+    {"  tets: {images: a, masks: b}\n", "4:3: unknown key `tets` in `data`: did you mean "
+                                        "`test`?"},
+    {"  val: {image_dir: a, mask_dir: b}\n",
+     "4:9: unknown key `image_dir` in `data.val`: did you mean `images`?\n"},
+};
 
 static void data_keys_must_fit_together(void **state)
 {
     (void)state;
     /* Lines after these two, from line 3 on. */
     static const char head[] = MODEL "data:\n  train: {images: i, masks: m}\n";
-    static const wrong cases[] = {
-        {"  task: multiclass\n", "4:9: the task multiclass needs `classes`, the number of classes "
-                                 "with the background"},
-        {"  classes: 3\n", "4:12: `classes` is for the task multiclass only: write task: "
-                           "multiclass, or remove it"},
-        {"  class_names: [a]\n", "4:3: `class_names` is for the task multiclass only"},
-        {"  task: multiclass\n  classes: 3\n  class_names: [a, b]\n",
-         "6:3: `class_names` must name each of the 3 classes, found 2 names"},
-        {"  task: multiclass\n  classes: 2\n  class_names: [a, a]\n",
-         "6:20: `class_names` holds \"a\" twice"},
-        {"  task: multiclass\n  classes: 1\n", "5:12: `classes` must be between 2 and 65536, "
-                                               "found 1"},
-        {"  task: multiclass\n  classes: 2\n  prompts: [none, {box: {}}]\n",
-         "6:19: the task multiclass finds all classes at once and takes no prompt: write prompts: "
-         "[none]"},
-        {"  task: multiclass\n  classes: 2\n  mask_values: binary\n",
-         "6:16: `mask_values` binary fits the task binary only: write ids or auto"},
-        {"  objects_per_image: 2\n",
-         "4:22: `objects_per_image` above 1 is for the task instances only"},
-        {"  val: {images: a, masks: b}\n  val_split: 0.1\n",
-         "5:14: `val_split` and `val` exclude each other: remove one of them"},
-        {"  val_split: 0.95\n", "4:14: `val_split` must be between 0 and 0.9, found 0.95"},
-        {"  prompts: []\n", "4:3: `prompts` must hold at least one prompt, such as none"},
-        {"  prompts: none\n", "4:12: expected a list of maps such as [{box: {jitter: 0.1}}] for "
-                              "`prompts`, found the text \"none\""},
-        {"  prompts: [boxes]\n",
-         "4:13: expected one of none, box, point, mask or a map such as {box: {jitter: 0.1}} for "
-         "an item of `prompts`, found the text \"boxes\""},
-        {"  prompts: [{}]\n",
-         "4:13: a prompt must be one of none, box, point, mask, found none of them"},
-        {"  prompts: [{box: {}, point: {}}]\n",
-         "4:13: a prompt must be one of none, box, point, mask, found several"},
-        {"  prompts: [{bbox: {}}]\n",
-         "4:14: unknown key `bbox` in `data.prompts[0]`: did you mean `box`?"},
-        {"  prompts: [{point: {count: 65}}]\n", "4:29: `count` must be between 1 and 64, found 65"},
-        {"  prompts: [{box: {}, weight: 0}]\n", "4:3: one `weight` of `prompts` must be above 0"},
-        {"  tets: {images: a, masks: b}\n", "4:3: unknown key `tets` in `data`: did you mean "
-                                            "`test`?"},
-        {"  val: {image_dir: a, mask_dir: b}\n",
-         "4:9: unknown key `image_dir` in `data.val`: did you mean `images`?\n"},
-    };
-    size_t last = sizeof cases / sizeof cases[0] - 1;
+    size_t last = sizeof data_mistakes / sizeof data_mistakes[0] - 1;
     for (size_t i = 0; i < last; i++) {
         char text[400], expected[400];
-        snprintf(text, sizeof text, "%s%s", head, cases[i].text);
-        snprintf(expected, sizeof expected, "runs/x.yaml:%s", cases[i].expected);
+        snprintf(text, sizeof text, "%s%s", head, data_mistakes[i].text);
+        snprintf(expected, sizeof expected, "runs/x.yaml:%s", data_mistakes[i].expected);
         assert_error(text, expected);
     }
     char text[400];
-    snprintf(text, sizeof text, "%s%s", head, cases[last].text);
+    snprintf(text, sizeof text, "%s%s", head, data_mistakes[last].text);
     assert_error(text, "4 errors in runs/x.yaml:\n"
                        "  x.yaml:4:3: `data.val` needs the key `images` (folder of images (PNG or "
                        "JPEG))\n"

@@ -13,7 +13,7 @@ typedef struct {
 
 /* Local tile [TILE][D] of keys first .. first+count-1 of a window. */
 static inline void load_keys(__local float *tile, rows from, __global const float *pad, geometry g,
-                      window w, int first, int count)
+                             window w, int first, int count)
 {
     for (int i = get_local_id(0); i < count * D; i += LSZ) {
         int token = key_token(g, w, first + i / D);
@@ -23,7 +23,8 @@ static inline void load_keys(__local float *tile, rows from, __global const floa
     }
 }
 
-static inline void load_queries(__local float *tile, rows from, geometry g, window w, int first, int count)
+static inline void load_queries(__local float *tile, rows from, geometry g, window w, int first,
+                                int count)
 {
     for (int i = get_local_id(0); i < count * D; i += LSZ)
         tile[i] = from.data[(size_t)query_token(g, w, first + i / D) * from.stride + i % D];
@@ -51,10 +52,10 @@ __kernel void relative_terms(__global const float *q_all, __global const float *
     query_values values = QUERY_VALUES((size_t)group);
     bool is_row = side < REL_H;
     int key = is_row ? side : side - REL_H, at = is_row ? i / w.q_cols : i % w.q_cols;
-    __global const float *table = (is_row ? rel_h : rel_w) +
-                                  (size_t)(at - key + (is_row ? REL_H : REL_W) - 1) * D;
-    __global const float *q = q_all + ((size_t)b * q_h * q_w + query_token(g, w, i)) * q_stride +
-                              q_col + hw % heads * D;
+    __global const float *table =
+        (is_row ? rel_h : rel_w) + (size_t)(at - key + (is_row ? REL_H : REL_W) - 1) * D;
+    __global const float *q =
+        q_all + ((size_t)b * q_h * q_w + query_token(g, w, i)) * q_stride + q_col + hw % heads * D;
     float sum = 0;
     for (int l = 0; l < D; l++)
         sum = fma(q[l], table[l], sum);
@@ -128,13 +129,14 @@ __kernel void attention(__global const float *q_all, __global const float *k_all
     lse_all[((size_t)b * heads + head) * q_tokens + token] = top + log(sum);
 }
 
-__kernel void backward_queries(
-    __global const float *q_all, __global const float *k_all, __global const float *v_all,
-    __global const float *rel_h, __global const float *rel_w, __global const float *pad,
-    __global const int *key_counts, __global const float *out_all, __global const float *lse_all,
-    __global const float *dout_all, __global float *dq_all, int heads, int q_stride, int q_col,
-    int k_stride, int k_col, int v_stride, int v_col, float scale, QUERY_VALUES_PARAMS,
-    GEOMETRY_PARAMS)
+__kernel void backward_queries(__global const float *q_all, __global const float *k_all,
+                               __global const float *v_all, __global const float *rel_h,
+                               __global const float *rel_w, __global const float *pad,
+                               __global const int *key_counts, __global const float *out_all,
+                               __global const float *lse_all, __global const float *dout_all,
+                               __global float *dq_all, int heads, int q_stride, int q_col,
+                               int k_stride, int k_col, int v_stride, int v_col, float scale,
+                               QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     __local float k_tile[TILE * D], v_tile[TILE * D];
     geometry g = GEOMETRY;
@@ -196,12 +198,12 @@ __kernel void backward_queries(
         dq_all[q_row + l] = dq[l];
 }
 
-__kernel void backward_keys(
-    __global const float *q_all, __global const float *k_all, __global const float *v_all,
-    __global const float *pad, __global const int *key_counts, __global const float *dout_all,
-    __global float *dk_all, __global float *dv_all, int heads, int q_stride, int q_col,
-    int k_stride, int k_col, int v_stride, int v_col, float scale, long pad_parts_at,
-    QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+__kernel void backward_keys(__global const float *q_all, __global const float *k_all,
+                            __global const float *v_all, __global const float *pad,
+                            __global const int *key_counts, __global const float *dout_all,
+                            __global float *dk_all, __global float *dv_all, int heads, int q_stride,
+                            int q_col, int k_stride, int k_col, int v_stride, int v_col,
+                            float scale, long pad_parts_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     __local float q_tile[TILE * D], dout_tile[TILE * D];
     geometry g = GEOMETRY;

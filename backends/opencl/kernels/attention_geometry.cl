@@ -6,9 +6,9 @@
  * queries. */
 
 typedef struct {
-    int q_h, q_w, k_h, k_w;     /* the grids */
-    int win_h, win_w;           /* keys of a window */
-    int windows_x, windows;     /* windows in a row, and in all */
+    int q_h, q_w, k_h, k_w; /* the grids */
+    int win_h, win_w;       /* keys of a window */
+    int windows_x, windows; /* windows in a row, and in all */
     int windowed;
 } geometry;
 

@@ -26,8 +26,9 @@ __kernel void sum_pad_parts(__global const float *workspace, long parts_at, __gl
 /* The sum of q[l..] ds over every query and the key row (or column) that sees it at distance t;
  * T is float or floatV. */
 #define TABLE_SUM(T, name, load)                                                                   \
-    static inline T name(__global const float *q_all, __global const float *ds_all, int batch, int heads, \
-                  int q_stride, int side, int slots, int is_width, int t, geometry g)              \
+    static inline T name(__global const float *q_all, __global const float *ds_all, int batch,     \
+                         int heads, int q_stride, int side, int slots, int is_width, int t,        \
+                         geometry g)                                                               \
     {                                                                                              \
         T sum = 0;                                                                                 \
         for (int group = 0; group < batch * g.windows * heads; group++) {                          \

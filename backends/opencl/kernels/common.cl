@@ -6,9 +6,9 @@
 #define CAT_(a, b) a##b
 #define CAT(a, b)  CAT_(a, b)
 
-#define floatV        CAT(float, V)
-#define intV          CAT(int, V)
-#define vloadV(i, p)  CAT(vload, V)(i, p)
+#define floatV           CAT(float, V)
+#define intV             CAT(int, V)
+#define vloadV(i, p)     CAT(vload, V)(i, p)
 #define vstoreV(x, i, p) CAT(vstore, V)(x, i, p)
 
 static inline float sum4(float4 x)
@@ -25,12 +25,26 @@ static inline float max4(float4 x)
 
 #if V == 16
 #define FOLD(op, x) op##4(op##_fold((x).lo, (x).hi))
-static inline float4 sum_fold(float8 a, float8 b) { float8 c = a + b; return c.lo + c.hi; }
-static inline float4 max_fold(float8 a, float8 b) { float8 c = fmax(a, b); return fmax(c.lo, c.hi); }
+static inline float4 sum_fold(float8 a, float8 b)
+{
+    float8 c = a + b;
+    return c.lo + c.hi;
+}
+static inline float4 max_fold(float8 a, float8 b)
+{
+    float8 c = fmax(a, b);
+    return fmax(c.lo, c.hi);
+}
 #elif V == 8
 #define FOLD(op, x) op##4(op##_fold((x).lo, (x).hi))
-static inline float4 sum_fold(float4 a, float4 b) { return a + b; }
-static inline float4 max_fold(float4 a, float4 b) { return fmax(a, b); }
+static inline float4 sum_fold(float4 a, float4 b)
+{
+    return a + b;
+}
+static inline float4 max_fold(float4 a, float4 b)
+{
+    return fmax(a, b);
+}
 #else
 #define FOLD(op, x) op##4(x)
 #endif
@@ -44,7 +58,7 @@ static inline float4 max_fold(float4 a, float4 b) { return fmax(a, b); }
 #define group_sum(x) (x)
 #else
 #define GROUP_SCRATCH __local float group_scratch[LSZ];
-#define group_sum(x) group_sum_in(x, group_scratch)
+#define group_sum(x)  group_sum_in(x, group_scratch)
 static inline float group_sum_in(float x, __local float *scratch)
 {
     int id = get_local_id(0);

@@ -18,7 +18,7 @@
                 out[i] = name##_scalar(in[i], s0, s1);                                             \
     }
 #define UNARY_OF(name, T, function, expression)                                                    \
-    static inline T function(T x, float s0, float s1)                                                     \
+    static inline T function(T x, float s0, float s1)                                              \
     {                                                                                              \
         const T zero = (T)(0), one = (T)(1);                                                       \
         return expression;                                                                         \
@@ -65,8 +65,8 @@ static inline row_starts find_row(int row, int n1, int n2, int n3, int4 sx, int4
         int i = get_global_id(0) * V, row = get_global_id(1);                                      \
         if (i >= inner || row >= rows)                                                             \
             return;                                                                                \
-        row_starts r = find_row(row, n1, n2, n3, (int4)(sx0, sx1, sx2, sx3),                       \
-                                (int4)(sy0, sy1, sy2, sy3));                                       \
+        row_starts r =                                                                             \
+            find_row(row, n1, n2, n3, (int4)(sx0, sx1, sx2, sx3), (int4)(sy0, sy1, sy2, sy3));     \
         __global const float *x = in_x + r.x, *y = in_y + r.y;                                     \
         __global float *to = out + (size_t)row * inner;                                            \
         if (i + V <= inner) {                                                                      \
@@ -79,7 +79,7 @@ static inline row_starts find_row(int row, int n1, int n2, int n3, int4 sx, int4
         }                                                                                          \
     }
 #define BINARY_OF(T, function, expression)                                                         \
-    static inline T function(T x, T y)                                                                    \
+    static inline T function(T x, T y)                                                             \
     {                                                                                              \
         const T zero = (T)(0);                                                                     \
         return expression;                                                                         \

@@ -50,9 +50,9 @@ __kernel void copy_runs(__global const float *in, __global float *out, int run, 
     long i = get_global_id(0), row = get_global_id(1);
     if (fill > 0) {
         if (i < fill)
-            out[row * out_step + i] =
-                i >= out_start && i < out_start + run ? in[row * in_step + i - out_start + in_start]
-                                                      : 0.0f;
+            out[row * out_step + i] = i >= out_start && i < out_start + run
+                                          ? in[row * in_step + i - out_start + in_start]
+                                          : 0.0f;
     } else if (i < run) {
         out[row * out_step + out_start + i] = in[row * in_step + in_start + i];
     }

@@ -56,8 +56,8 @@ __kernel void sgd(__global float *param, __global const float *grad, __global co
 /* rest1 and rest2 are 1 - beta1 and 1 - beta2, subtracted in double precision by the host. */
 __kernel void adam(__global float *param, __global const float *grad, __global const float *hyper,
                    __global const float *grad_scale, __global float *moment1,
-                   __global float *moment2, int n, float lr_scale, float weight_decay,
-                   float beta1, float beta2, float rest1, float rest2, float eps, int decoupled)
+                   __global float *moment2, int n, float lr_scale, float weight_decay, float beta1,
+                   float beta2, float rest1, float rest2, float eps, int decoupled)
 {
     int i = get_global_id(0);
     if (i >= n)

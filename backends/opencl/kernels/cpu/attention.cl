@@ -3,7 +3,7 @@
  * arXiv 1805.02867; Dao et al., arXiv 2205.14135). No matrix of queries x keys is stored. */
 #include "cpu/attention_tile.cl"
 
-/* The block's logits become exp(logit - top); `scale` is what earlier sums must be multiplied by. */
+/* The block's logits become exp(logit - top); earlier sums must be multiplied by `scale`. */
 static inline float soften_row(__private float *row, __private float *top, __private float *sum)
 {
     floatV most = vloadV(0, row);
@@ -25,8 +25,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 attention(__global const float *q_all, __global const float *v_all, __global const float *rel_h,
           __global const float *rel_w, __global const float *pad, __global const int *key_counts,
           __global const float *k_panels, __global float *out_all, __global float *lse_all,
-          int heads, int q_stride, int q_col, int v_stride, int v_col, float scale,
-          int panels_each, GEOMETRY_PARAMS)
+          int heads, int q_stride, int q_col, int v_stride, int v_col, float scale, int panels_each,
+          GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int first_query = get_global_id(0) * MR, hw = get_global_id(1), b = get_global_id(2);
@@ -78,8 +78,7 @@ attention(__global const float *q_all, __global const float *v_all, __global con
         add_weighted_rows(out, tile, v, v_pad, key_at, count);
     }
     for (int r = 0; r < queries; r++) {
-        __global float *to =
-            out_all + (((size_t)b * q_tokens + query_at[r]) * heads + head) * D;
+        __global float *to = out_all + (((size_t)b * q_tokens + query_at[r]) * heads + head) * D;
         for (int l = 0; l < D; l++)
             to[l] = out[r * D + l] / sum[r];
         lse_all[((size_t)b * heads + head) * q_tokens + query_at[r]] = top[r] + log(sum[r]);

@@ -1,6 +1,6 @@
 /* cpu/attention_backward.cl - gradients of attention on CPU devices, in two passes that recompute
- * the probabilities (Dao et al., arXiv 2205.14135, algorithm 4, split so that no sum needs atomics):
- * one over queries for dq and the relative positions, one over keys for dk and dv.
+ * the probabilities (Dao et al., arXiv 2205.14135, algorithm 4, split so that no sum needs
+ * atomics): one over queries for dq and the relative positions, one over keys for dk and dv.
  *
  * With p = exp(logit - lse), delta = dout . out and ds = p (dout . v - delta):
  *   dq = scale sum ds k + relative terms,  dk = scale sum ds q,  dv = sum p dout. */
@@ -8,7 +8,7 @@
 
 /* p = exp(logit - lse) and ds = p (dp - delta), row by row; the tiles hold logits and dp. */
 static inline void differentiate_tile(__private float *logits, __private float *dp,
-                               __private const float *lse, __private const float *delta)
+                                      __private const float *lse, __private const float *delta)
 {
     for (int r = 0; r < MR; r++)
         for (int k = 0; k < KBP; k += V) {
@@ -53,8 +53,8 @@ backward_queries(__global const float *q_all, __global const float *k_all,
     for (int r = 0; r < MR; r++) {
         query_at[r] = query_token(g, w, first_query + min(r, queries - 1));
         lse[r] = lse_all[((size_t)b * heads + head) * q_tokens + query_at[r]];
-        delta[r] = dot_rows(outs + (size_t)query_at[r] * width,
-                            dout.data + (size_t)query_at[r] * width);
+        delta[r] =
+            dot_rows(outs + (size_t)query_at[r] * width, dout.data + (size_t)query_at[r] * width);
 #if HAS_REL
         relative_terms(q.data + (size_t)query_at[r] * q.stride, rel_h, rel_w,
                        query_at[r] / q_w - w.y0, query_at[r] % q_w - w.x0, by_row + r * REL_H,
@@ -123,8 +123,9 @@ backward_queries(__global const float *q_all, __global const float *k_all,
 }
 
 /* Logits and dp of MR keys (rows) against a block of queries (columns); zero beyond `count`. */
-static inline void finish_key_tile(__private float *logits, __private float *dp, query_values values,
-                            __private const int *key_index, int win_w, int first, int count)
+static inline void finish_key_tile(__private float *logits, __private float *dp,
+                                   query_values values, __private const int *key_index, int win_w,
+                                   int first, int count)
 {
     for (int r = 0; r < MR; r++) {
         int ky = key_index[r] / win_w, kx = key_index[r] % win_w;

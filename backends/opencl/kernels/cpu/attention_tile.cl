@@ -4,11 +4,11 @@
  * of the key window when there are relative positions, else 0). */
 #include "attention_geometry.cl"
 
-#define NR        (2 * V)
-#define PANELS    ((KB + NR - 1) / NR) /* of a block */
-#define KBP       (PANELS * NR)
-#define HAS_REL   (REL_H > 0)
-#define NO_LOGIT  -3.0e38f
+#define NR       (2 * V)
+#define PANELS   ((KB + NR - 1) / NR) /* of a block */
+#define KBP      (PANELS * NR)
+#define HAS_REL  (REL_H > 0)
+#define NO_LOGIT -3.0e38f
 
 #define EACH_4(X)  X(0) X(1) X(2) X(3)
 #define EACH_6(X)  EACH_4(X) X(4) X(5)
@@ -33,7 +33,7 @@ typedef struct {
 
 /* tile [MR][KBP] += a^T b: a [D][MR], b a block of panels [PANELS][D][NR]. */
 static inline void add_products(__private float *tile, __private const float *columns,
-                         __global const float *b)
+                                __global const float *b)
 {
     for (int j = 0; j < KBP; j += NR) {
         __private const float *a = columns;
@@ -61,7 +61,7 @@ static inline void add_products(__private float *tile, __private const float *co
 /* out [MR][D] += tile [MR][KBP] times `count` rows: row k is `from` at token at[k], or `pad` where
  * at[k] is -1 (nothing when pad is NULL). */
 static inline void add_weighted_rows(__private float *out, __private const float *tile, rows from,
-                              __global const float *pad, __private const int *at, int count)
+                                     __global const float *pad, __private const int *at, int count)
 {
 #define ROW_OF(k) (at[k] < 0 ? pad : from.data + (size_t)at[k] * from.stride)
     int h = 0;
@@ -99,7 +99,7 @@ static inline void add_weighted_rows(__private float *out, __private const float
 /* Up to MR rows as columns [D][MR], times `factor`; zeros for the rest and for padding without a
  * pad row. */
 static inline void load_columns(__private float *columns, rows from, __global const float *pad,
-                         __private const int *at, int count, float factor)
+                                __private const int *at, int count, float factor)
 {
     for (int r = 0; r < MR; r++) {
         __global const float *row =
@@ -124,8 +124,8 @@ static inline float dot_rows(__global const float *x, __global const float *y)
 #if HAS_REL
 /* The relative position terms of a query at (y, x) of its window: by key row, and by key column. */
 static inline void relative_terms(__global const float *q, __global const float *rel_h,
-                           __global const float *rel_w, int y, int x, __private float *by_row,
-                           __private float *by_col)
+                                  __global const float *rel_w, int y, int x,
+                                  __private float *by_row, __private float *by_col)
 {
     for (int ky = 0; ky < REL_H; ky++)
         by_row[ky] = dot_rows(q, rel_h + (y - ky + REL_H - 1) * D);
@@ -137,7 +137,7 @@ static inline void relative_terms(__global const float *q, __global const float 
 /* A tile's logits before the product: relative positions, and NO_LOGIT where there is no key.
  * KB is a multiple of REL_W, so a block begins at the start of a key row. */
 static inline void begin_logits(__private float *tile, __private const float *by_row,
-                         __private const float *by_col, int first, int count)
+                                __private const float *by_col, int first, int count)
 {
     for (int r = 0; r < MR; r++) {
         __private float *row = tile + r * KBP;

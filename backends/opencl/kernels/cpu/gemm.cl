@@ -1,9 +1,9 @@
 /* cpu/gemm.cl - matrix products for CPU devices: C = act(alpha op(A) op(B) + bias + residual).
  *
  * The classical layering (Goto and van de Geijn, ACM TOMS 34(3), 2008) with one work-item per
- * work-group, so that nothing is split at barriers: a work-item owns a block of TILES x MR rows and a
- * run of panels of NR = 2V columns. For each KC deep slice it packs its rows of A privately (for L2),
- * then passes panels of B (for L1) under a MR x NR tile of accumulators (registers).
+ * work-group, so that nothing is split at barriers: a work-item owns a block of TILES x MR rows and
+ * a run of panels of NR = 2V columns. For each KC deep slice it packs its rows of A privately (for
+ * L2), then passes panels of B (for L1) under a MR x NR tile of accumulators (registers).
  *
  * Set by the host: MR (4, 6, 8, 12), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: B is row-major and
  * each slice of a panel is copied privately, else B comes packed by pack_b. */
@@ -52,7 +52,7 @@ pack_b(__global const float *b_all, __global float *packed_all, int n, int k)
 
 /* Rows row .. row+MR-1 and depth first .. first+depth-1 of A, as [depth][MR]; zero beyond m. */
 static inline void pack_a_tile(__global const float *a, __private float *to, int row, int m, int k,
-                        int first, int depth)
+                               int first, int depth)
 {
     for (int r = 0; r < MR; r++) {
         if (row + r >= m) {
@@ -128,8 +128,8 @@ static inline void store_vector(floatV sum, output o, int row, int column)
     store_vector(high##r, o, row + r, column + V);
 
 /* The register tile. */
-static inline void multiply_tile(__private const float *a, B_SPACE const float *b, int depth, output o,
-                          int row, int column)
+static inline void multiply_tile(__private const float *a, B_SPACE const float *b, int depth,
+                                 output o, int row, int column)
 {
     EACH_ROW(ZERO_ROW)
     for (int l = 0; l < depth; l++, a += MR, b += NR) {
@@ -140,8 +140,8 @@ static inline void multiply_tile(__private const float *a, B_SPACE const float *
 }
 
 /* Copies a slice of a panel of row-major B [k, n] privately, zero beyond n. */
-static inline void copy_panel(__global const float *b, __private float *to, int n, int panel, int first,
-                       int depth)
+static inline void copy_panel(__global const float *b, __private float *to, int n, int panel,
+                              int first, int depth)
 {
     int columns = min(NR, n - panel * NR);
     for (int l = 0; l < depth; l++) {
