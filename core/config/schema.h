@@ -55,10 +55,10 @@ typedef struct scl_schema_reader {
 } scl_schema_reader;
 
 /* Reads `map` into `out`: every field is set, to its default where the key is absent or wrong.
- * `map` NULL: an empty map. `section` is its name in messages ("train.optimizer", "" for the root),
+ * `map` NULL: an empty map. `name` is its own in messages ("train.optimizer", "" for the root),
  * `place` where a missing key is reported. */
 void scl_schema_read(const scl_schema_reader *reader, const scl_schema *schema, const scl_yaml *map,
-                     const char *section, scl_place place, void *out);
+                     const char *name, scl_place place, void *out);
 
 /* Appends the whole struct as YAML with comments, which reads back as the same struct. */
 void scl_schema_write(const scl_schema *schema, const void *base, scl_str *out);
