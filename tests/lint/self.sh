@@ -37,6 +37,8 @@ echo '#  include <CL/cl.h>' | expect 1 'backends/reference may not' includes bac
 echo '#include "io/image.h"' | expect 1 'backends/opencl may not' includes backends/opencl/a.c
 echo '#include "base/mem.h"' | expect 1 'plugins may not' includes adapters/a/a.c
 echo '#include <unistd.h>' | expect 1 'plugins may not include unistd.h' includes losses/b/b.c
+echo '#include "cli.h"' | expect 0 '' includes tools/a.c
+echo '#include "cli.h"' | expect 1 'core/train may not include cli.h' includes core/train/a.c
 echo 'int x;' | expect 1 'the room core/kitchen has no row' includes core/kitchen/a.c
 
 lines() { awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) print "    x();" }'; }
