@@ -2,15 +2,15 @@
 
 #include "registry.h"
 
-scl_status cli_model_open(const cli_args *args, cli_model *model, scl_error *err)
+scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model *model,
+                          scl_error *err)
 {
     const scl_tuned_source source = {.checkpoint = cli_value(args, "--checkpoint"),
                                      .adapter = cli_value(args, "--adapter"),
                                      .model_type = cli_value(args, "--model-type")};
     const char *device = cli_value(args, "--device");
-    model->device_spec = device != NULL ? device : "auto";
     SCL_TRY(scl_tuned_model_read(&model->tuned, &source, err));
-    SCL_TRY(scl_device_open(model->device_spec, &model->device, err));
+    SCL_TRY(scl_device_open(device != NULL ? device : fallback, &model->device, err));
     SCL_TRY(scl_tuned_model_open(&model->tuned, model->device, err));
     return scl_predictor_create(model->tuned.model, model->tuned.used_adaptation, &model->predictor,
                                 err);

@@ -29,11 +29,12 @@
 typedef struct cli_model {
     scl_tuned_model tuned;
     scl_device *device;
-    const char *device_spec;
     scl_predictor *predictor;
 } cli_model;
 
-scl_status cli_model_open(const cli_args *args, cli_model *model, scl_error *err);
+/* On the device of --device, or `fallback` without that option. */
+scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model *model,
+                          scl_error *err);
 void cli_model_close(cli_model *model);
 
 /* How its training data's 16-bit images were read. */

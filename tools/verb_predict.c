@@ -110,7 +110,7 @@ static scl_status predict(job *j, predict_result *result, scl_error *err)
 
 static scl_status open_and_predict(const cli_args *args, const char *image, job *j, scl_error *err)
 {
-    SCL_TRY(cli_model_open(args, &j->model, err));
+    SCL_TRY(cli_model_open(args, "auto", &j->model, err));
     const scl_sam_config *config = &j->model.tuned.model->config;
     SCL_TRY(scl_input_image_read(&j->image, image, cli_model_range16(&j->model), config->image_size,
                                  err));

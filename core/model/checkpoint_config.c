@@ -243,6 +243,8 @@ char *scl_sam_config_to_hf(const scl_sam_config *c)
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         cJSON_AddNumberToObject(numbers[i].object, numbers[i].key, (double)numbers[i].value);
+    /* of the decoder's norms but the last; transformers' own default is 1e-6 */
+    cJSON_AddNumberToObject(decoder, "layer_norm_eps", c->flavour == SCL_SAM_META ? 1e-5 : 1e-6);
     cJSON_AddNumberToObject(vision, "mlp_ratio", (double)c->mlp_dim / (double)c->embed_dim);
     cJSON_AddItemToObject(vision, "global_attn_indexes", global_indexes(c));
     return print_and_delete(root);
