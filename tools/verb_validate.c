@@ -21,6 +21,7 @@ typedef struct run_check {
     scl_adaptation adaptation;
     scl_weights weights; /* of the base; count 0: random ones */
     scl_model model;     /* dimensions and catalog only: there is no device */
+    scl_graph *base;     /* the catalog without the adapter */
     scl_str summary;
     scl_str faults; /* one a line */
     scl_status status;
@@ -124,6 +125,20 @@ static void describe_pattern(run_check *c, const char *what, const char *pattern
                 tensors, values);
 }
 
+static void describe_adapter(run_check *c)
+{
+    size_t tensors = 0;
+    int64_t values = 0;
+    for (size_t i = 0; i < c->model.catalog->tensor_count; i++) {
+        const scl_tensor *t = c->model.catalog->tensors[i];
+        bool own = t->kind == SCL_TENSOR_PARAM && scl_graph_find(c->base, t->name) == NULL;
+        tensors += own;
+        values += own ? scl_shape_count(t->shape) : 0;
+    }
+    scl_str_add(&c->summary, "%-10s %s, with %zu tensors of its own, %" PRId64 " values\n",
+                "adapter", c->plugins.adapter.label, tensors, values);
+}
+
 static void describe_model(run_check *c)
 {
     const scl_sam_config *m = &c->model.config;
@@ -136,8 +151,7 @@ static void describe_model(run_check *c)
     scl_str_add(&c->summary, "%-10s %zu tensors, %" PRId64 " values (%.2f%%)\n", "trained", tensors,
                 trained, 100.0 * (double)trained / (double)all);
     if (c->plugins.adapter.file.handle != NULL)
-        scl_str_add(&c->summary, "%-10s %s, at %zu linear layers\n", "adapter",
-                    c->plugins.adapter.label, c->plugins.wrapped);
+        describe_adapter(c);
     for (uint64_t i = 0; i < c->config.train_also.count; i++)
         describe_pattern(c, "train_also", c->config.train_also.items[i]);
     for (size_t i = 0; i < c->config.train.param_groups.count; i++)
@@ -233,6 +247,7 @@ static scl_status run(const cli_args *args, scl_error *err)
                         "expected a run file: samcl validate RUNFILE [key=value ...]");
     scl_status status = validate(args, &c, err);
     scl_graph_free(c.model.catalog);
+    scl_graph_free(c.base);
     scl_weights_free(&c.weights);
     scl_run_config_free(&c.config);
     scl_run_plugins_close(&c.plugins);
