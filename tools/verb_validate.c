@@ -172,14 +172,12 @@ static scl_status check_checkpoint(run_check *c, scl_error *err)
         weights = &c->weights;
     }
     SCL_TRY(scl_model_find_config(&c->config.model, weights, classes, &c->model.config, err));
-    if (weights == NULL)
-        return SCL_OK;
-    scl_graph *base = scl_sam_catalog(&c->model.config, NULL, err);
-    scl_status status =
-        base != NULL ? scl_checkpoint_load_base(weights, base, NULL, &c->model.config, NULL, err)
-                     : err->status;
-    scl_graph_free(base);
-    return status;
+    c->base = scl_sam_catalog(&c->model.config, NULL, err);
+    if (c->base == NULL)
+        return err->status;
+    return weights == NULL
+               ? SCL_OK
+               : scl_checkpoint_load_base(weights, c->base, NULL, &c->model.config, NULL, err);
 }
 
 /* What is trained, and whether the losses fit the task: the step is built, not run. */
