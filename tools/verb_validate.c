@@ -143,7 +143,7 @@ static void describe_model(run_check *c)
 {
     const scl_sam_config *m = &c->model.config;
     size_t tensors;
-    int64_t all = count_values(c->model.catalog, "*", false, &tensors);
+    int64_t all = count_values(c->base, "*", false, &tensors);
     int64_t trained = count_values(c->model.catalog, "*", true, &tensors);
     scl_str_add(&c->summary, "%-10s %s, image_size %" PRId64 ", %" PRId64 " values, from %s\n",
                 "model", scl_sam_type(m), m->image_size, all,

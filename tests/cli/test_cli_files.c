@@ -140,6 +140,77 @@ static void a_full_standard_output_is_a_failure(void **state)
     assert_non_null(strstr(o.err, "could not be written"));
 }
 
+/* Before its first step, an adapter changes nothing. */
+static void adapters_go_over_their_base_only(void **state)
+{
+    (void)state;
+#define ANSWER "--device", "reference", "--image", "picture.png", "--box", "3,5,30,33.5"
+    outcome o = RUN("predict", "--checkpoint", "base.safetensors", ANSWER);
+    assert_int_equal(o.code, 0);
+    char *base = strdup(o.out);
+    EXPECT(0, base, "predict", "--adapter", "lora.safetensors", ANSWER);
+    EXPECT(0, base, "predict", "--checkpoint", "lora.safetensors", ANSWER);
+    EXPECT(0, base, "predict", "--checkpoint", "base.safetensors", "--adapter", "lora.safetensors",
+           ANSWER);
+    EXPECT(0, base, "predict", "--adapter", "decoder.safetensors", ANSWER);
+    EXPECT(0, "mask 1: ", "predict", "--checkpoint", "whole.safetensors", ANSWER);
+    free(base);
+    scl_weights weights;
+    assert_ok(scl_weights_load("base.safetensors", &weights, &test_error));
+    float *bias = calloc(weights.tensor[0].bytes, 1);
+    weights.tensor[0].data = (const uint8_t *)bias;
+    const scl_weights_pair pair = {SCL_CONFIG_KEY, scl_weights_metadata(&weights, SCL_CONFIG_KEY)};
+    assert_ok(scl_safetensors_write("other.safetensors", weights.tensor, weights.count, &pair, 1,
+                                    &test_error));
+    free(bias);
+    scl_weights_free(&weights);
+    EXPECT(3, "was trained on another base", "predict", "--checkpoint", "other.safetensors",
+           "--adapter", "lora.safetensors", ANSWER);
+}
+
+/* The metadata `key` of a tuned file is lost, or holds something else. */
+static void write_broken(const scl_weights *tuned, const char *key, bool lost)
+{
+    scl_weights_pair *pairs = calloc(tuned->metadata_count, sizeof *pairs);
+    size_t count = 0;
+    for (size_t i = 0; i < tuned->metadata_count; i++) {
+        bool wrong = strcmp(tuned->metadata[i].key, key) == 0;
+        if (wrong && lost)
+            continue;
+        pairs[count] = tuned->metadata[i];
+        if (wrong)
+            pairs[count].value = "{\"no\x1b\": [";
+        count++;
+    }
+    assert_ok(scl_safetensors_write("broken.safetensors", tuned->tensor, tuned->count, pairs, count,
+                                    &test_error));
+    free(pairs);
+}
+
+static void broken_tuned_files_are_refused(void **state)
+{
+    (void)state;
+    const char *const keys[] = {"samcl.run_config", "samcl.base_hash", "samcl.contains_base",
+                                "samcl.state", "samcl.checksum"};
+    scl_weights tuned;
+    assert_ok(scl_weights_load("lora.safetensors", &tuned, &test_error));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        for (int lost = 0; lost < 2; lost++) {
+            write_broken(&tuned, keys[i], lost);
+            bool may_be_lost = strcmp(keys[i], "samcl.checksum") == 0;
+            outcome o = RUN("predict", "--adapter", "broken.safetensors", ANSWER);
+            if (may_be_lost && lost ? o.code != 0 : o.code != 2 && o.code != 3)
+                fail_msg("%s, %s: %d: %s", keys[i], lost ? "lost" : "wrong", o.code, o.err);
+            o = RUN("info", "broken.safetensors");
+            assert_true(o.code == 0 || o.code == 2 || o.code == 3);
+            assert_null(strchr(o.out, '\x1b'));
+            assert_null(strchr(o.err, '\x1b'));
+        }
+    }
+    scl_weights_free(&tuned);
+    unlink("broken.safetensors");
+}
+
 /* ---- info */
 
 static void info_describes_checkpoints(void **state)
@@ -352,6 +423,8 @@ int main(void)
         cmocka_unit_test(bad_checkpoints_are_refused),
         cmocka_unit_test(missing_tensors_are_listed),
         cmocka_unit_test(a_full_standard_output_is_a_failure),
+        cmocka_unit_test(adapters_go_over_their_base_only),
+        cmocka_unit_test(broken_tuned_files_are_refused),
         cmocka_unit_test(info_describes_checkpoints),
         cmocka_unit_test(info_describes_tuned_files),
         cmocka_unit_test(info_describes_run_folders),
