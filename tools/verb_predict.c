@@ -3,6 +3,7 @@
 #include "predict_files.h"
 
 #include "base/mem.h"
+#include "data/image_header.h"
 
 #include <time.h>
 
@@ -71,8 +72,18 @@ static scl_status read_masks(const cli_args *args, int64_t size, prompts *p, scl
     for (size_t i = 0; i < count; i++)
         SCL_TRY(scl_request_mask_read(paths[i], size, p->masks + i * plane, err));
     p->request.masks = p->masks;
-    p->request.mask_count = count;
     return SCL_OK;
+}
+
+/* What needs no model is told before one is loaded. */
+static scl_status check_early(const cli_args *args, const char *image, prompts *p, scl_error *err)
+{
+    int width, height;
+    const char *const *paths;
+    p->request.mask_count = cli_values(args, "--mask-prompt", &paths);
+    SCL_TRY(scl_image_header_read(image, &width, &height, err));
+    scl_frame frame = scl_frame_make(width, height, 1);
+    return scl_request_check(&p->request, &frame, 0, err);
 }
 
 static double now(void)
@@ -139,6 +150,7 @@ static scl_status run(const cli_args *args, scl_error *err)
     SCL_TRY(parse_points(args, &j.prompts, err));
     SCL_TRY(parse_boxes(args, &j.prompts, err));
     SCL_TRY(predict_paths_check(&j.paths, err));
+    SCL_TRY(check_early(args, image, &j.prompts, err));
     scl_status status = open_and_predict(args, image, &j, err);
     scl_answer_free(&j.answer);
     scl_free(j.prompts.masks);
