@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include "base/str.h"
+#include "config/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,15 +28,27 @@ static scl_status unknown_option(const cli_verb *verb, const char *name, scl_err
                     near != NULL ? "?" : "", verb->name);
 }
 
+static scl_status add_word(const cli_verb *verb, const char *word, cli_args *args, scl_error *err)
+{
+    if (word[0] == '-' && word[1] != '\0')
+        return unknown_option(verb, word, err);
+    if (args->word_count < verb->most_words && args->word_count < CLI_MAX_VALUES) {
+        args->words[args->word_count++] = word;
+        return SCL_OK;
+    }
+    return scl_fail(err, SCL_BAD_CONFIG,
+                    "\"%s\" is one argument too many: expected samcl %s %s; `samcl %s -h` explains "
+                    "it",
+                    word, verb->name, verb->usage, verb->name);
+}
+
 scl_status cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *args, scl_error *err)
 {
     *args = (cli_args){.options = verb->options, .option_count = verb->option_count};
     for (int i = 0; i < argc; i++) {
         bool is_option = strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0';
         if (!is_option) {
-            if (args->word_count == CLI_MAX_VALUES)
-                return scl_fail(err, SCL_BAD_CONFIG, "too many arguments");
-            args->words[args->word_count++] = argv[i];
+            SCL_TRY(add_word(verb, argv[i], args, err));
             continue;
         }
         int k = find_option(args, argv[i]);
@@ -90,4 +103,24 @@ scl_status cli_require(const cli_args *args, const char *option, const char **va
 {
     *value = cli_value(args, option);
     return *value != NULL ? SCL_OK : scl_fail(err, SCL_BAD_CONFIG, "%s is required", option);
+}
+
+scl_status cli_numbers(const char *option, const char *text, size_t count, double *numbers,
+                       scl_error *err)
+{
+    char part[64];
+    const char *at = text;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strcspn(at, ",");
+        bool last = i + 1 == count;
+        snprintf(part, sizeof part, "%.*s", (int)(length < 60 ? length : 60), at);
+        if (length >= 60 || !scl_text_read_double(part, &numbers[i]) ||
+            at[length] != (last ? '\0' : ','))
+            return scl_fail(err, SCL_BAD_CONFIG,
+                            "%s: expected %zu numbers with commas between and no spaces, found "
+                            "\"%s\"",
+                            option, count, text);
+        at += length + 1;
+    }
+    return SCL_OK;
 }

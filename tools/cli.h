@@ -33,10 +33,12 @@ typedef struct cli_verb {
     const char *notes; /* more help; NULL: none */
     const cli_option *options;
     size_t option_count;
+    size_t most_words; /* arguments that are no options; 0: none */
     scl_status (*run)(const cli_args *args, scl_error *err);
 } cli_verb;
 
-extern const cli_verb verb_train, verb_eval, verb_devices;
+extern const cli_verb verb_train, verb_eval, verb_predict, verb_encode, verb_info, verb_validate,
+    verb_convert, verb_plugins, verb_devices;
 
 /* SCL_BAD_CONFIG for an unknown option (with the nearest one), a missing value, or too many. */
 scl_status cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *args, scl_error *err);
@@ -49,6 +51,10 @@ bool cli_given(const cli_args *args, const char *option);
 size_t cli_values(const cli_args *args, const char *option, const char *const **values);
 /* A required value: SCL_BAD_CONFIG when absent. */
 scl_status cli_require(const cli_args *args, const char *option, const char **value,
+                       scl_error *err);
+
+/* The value of an option as exactly `count` numbers with commas between; SCL_BAD_CONFIG. */
+scl_status cli_numbers(const char *option, const char *text, size_t count, double *numbers,
                        scl_error *err);
 
 #endif

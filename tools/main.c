@@ -5,10 +5,14 @@
 #include "base/str.h"
 #include "samcl/samcl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static const cli_verb *const verbs[] = {&verb_train, &verb_eval, &verb_devices};
+static const cli_verb *const verbs[] = {
+    &verb_train,    &verb_eval,    &verb_predict, &verb_encode,  &verb_info,
+    &verb_validate, &verb_convert, &verb_plugins, &verb_devices,
+};
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
 static void print_overview(FILE *to)
@@ -80,6 +84,8 @@ int main(int argc, char **argv)
     terminal_start_log();
     scl_status status = run(argc - 1, argv + 1, &err);
     terminal_clear();
+    if (status == SCL_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = scl_fail(&err, SCL_FAILED, "the output could not be written: %s", strerror(errno));
     if (status != SCL_OK && err.text[0] != '\0')
         fprintf(stderr, "samcl: %s\n", err.text);
     return (int)status;

@@ -85,6 +85,13 @@ void terminal_bar_update(const terminal_bar *bar, size_t done, const char *suffi
     drawn_at = t;
 }
 
+void terminal_show_reading(void *bar, size_t done, size_t total)
+{
+    if (done <= 1)
+        *(terminal_bar *)bar = terminal_bar_start(total, 0);
+    terminal_bar_update(bar, done, "reading masks");
+}
+
 void terminal_clear(void)
 {
     if (shown)

@@ -21,6 +21,9 @@ terminal_bar terminal_bar_start(size_t total, size_t before);
 /* `suffix` follows the bar, or is NULL. When all is done the bar goes. */
 void terminal_bar_update(const terminal_bar *bar, size_t done, const char *suffix);
 
+/* The call of a scl_data_progress whose user is a terminal_bar. */
+void terminal_show_reading(void *bar, size_t done, size_t total);
+
 /* Takes the bar away, before something is printed; the next update draws it again. */
 void terminal_clear(void);
 

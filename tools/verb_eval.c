@@ -150,8 +150,8 @@ static scl_status evaluate(evaluation *e, const cli_args *args, scl_error *err)
     SCL_TRY(read_model(e, args, err));
     SCL_TRY(choose_split(e, args, &split, err));
     e->data = scl_run_data_eval_config(&e->model.config.data);
-    SCL_TRY(scl_run_data_open_split(&e->model.config, &e->data, split, (scl_data_progress){0},
-                                    &e->dataset, err));
+    const scl_data_progress reading = {terminal_show_reading, &e->bar};
+    SCL_TRY(scl_run_data_open_split(&e->model.config, &e->data, split, reading, &e->dataset, err));
     SCL_TRY(scl_device_open(e->model.config.device, &e->device, err));
     SCL_TRY(scl_tuned_model_open(&e->model, e->device, err));
     SCL_TRY(find_folder(e, args, scl_split_text(split), err));
@@ -194,5 +194,6 @@ const cli_verb verb_eval = {
         "before training. A key=value sets a key of the run file: data.test.images=…",
     .options = options,
     .option_count = sizeof options / sizeof *options,
+    .most_words = CLI_MAX_VALUES,
     .run = run,
 };

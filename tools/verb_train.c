@@ -91,14 +91,6 @@ static void show_end(const scl_train_job *job)
            best ? "best" : "last", folder, folder);
 }
 
-static void show_scan(void *user, size_t done, size_t total)
-{
-    terminal_bar *bar = user;
-    if (done <= 1)
-        *bar = terminal_bar_start(total, 0);
-    terminal_bar_update(bar, done, "reading masks");
-}
-
 static scl_status read_job(scl_train_job *job, const cli_args *args, scl_error *err)
 {
     const char *resume = cli_value(args, "--resume");
@@ -115,7 +107,7 @@ static scl_status train(scl_train_job *job, const cli_args *args, scl_device **d
 {
     terminal_bar bar = {0};
     view v = {0};
-    const scl_data_progress scanning = {show_scan, &bar};
+    const scl_data_progress scanning = {terminal_show_reading, &bar};
     const scl_train_events events = {.user = &v,
                                      .start = show_start,
                                      .step = show_step,
@@ -155,5 +147,6 @@ const cli_verb verb_train = {
              "Ctrl-C saves a checkpoint and ends with exit code 130; --resume goes on from it.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
+    .most_words = CLI_MAX_VALUES,
     .run = run,
 };

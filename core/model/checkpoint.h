@@ -15,7 +15,8 @@
  * into the store. The file may also hold the parameters of `adapted`, which are passed over.
  * Position tables of another image size are interpolated, and a head with classes is made from
  * SAM's first mask token when the file has none (both are said). Anything missing, unknown or
- * misshapen is one BAD_DATA error that lists it; the store is then unusable. */
+ * misshapen is one BAD_DATA error that lists it; the store is then unusable. With `store` NULL the
+ * same is checked and nothing written. */
 scl_status scl_checkpoint_load_base(const scl_weights *weights, const scl_graph *base,
                                     const scl_graph *adapted, const scl_sam_config *config,
                                     scl_store *store, scl_error *err);

@@ -182,6 +182,9 @@ static scl_status hf_decoder(const cJSON *d, const char *where, scl_sam_config *
     SCL_TRY(hf_integer(d, "num_multimask_outputs", where, 3, &outputs, err));
     SCL_TRY(hf_integer(d, "iou_head_depth", where, 3, &head_depth, err));
     SCL_TRY(hf_must_be(d, "hidden_act", where, "relu", err));
+    const cJSON *eps = cJSON_GetObjectItemCaseSensitive(d, "layer_norm_eps");
+    if (cJSON_IsNumber(eps) && eps->valuedouble == 1e-5)
+        c->flavour = SCL_SAM_META; /* its weights came from segment-anything's code */
     if (downsample != 2 || outputs != 3 || head_depth != 3)
         return scl_fail(err, SCL_BAD_DATA,
                         "%s: attention_downsample_rate must be 2, num_multimask_outputs 3 and "
@@ -207,6 +210,14 @@ static scl_status parse_hf(const cJSON *root, const char *path, scl_sam_config *
         status = hf_decoder(decoder, scl_str_text(&where), c, err);
     scl_str_free(&where);
     return status;
+}
+
+/* transformers 5 refuses 4 where it wants 4.0, which cJSON does not write. */
+static void add_real(cJSON *object, const char *key, double value)
+{
+    char text[40];
+    snprintf(text, sizeof text, value == floor(value) ? "%.1f" : "%.17g", value);
+    cJSON_AddRawToObject(object, key, text);
 }
 
 char *scl_sam_config_to_hf(const scl_sam_config *c)
@@ -243,7 +254,9 @@ char *scl_sam_config_to_hf(const scl_sam_config *c)
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         cJSON_AddNumberToObject(numbers[i].object, numbers[i].key, (double)numbers[i].value);
-    cJSON_AddNumberToObject(vision, "mlp_ratio", (double)c->mlp_dim / (double)c->embed_dim);
+    /* of the decoder's norms but the last; transformers' own default is 1e-6 */
+    cJSON_AddNumberToObject(decoder, "layer_norm_eps", c->flavour == SCL_SAM_META ? 1e-5 : 1e-6);
+    add_real(vision, "mlp_ratio", (double)c->mlp_dim / (double)c->embed_dim);
     cJSON_AddItemToObject(vision, "global_attn_indexes", global_indexes(c));
     return print_and_delete(root);
 }

@@ -34,7 +34,7 @@ typedef struct loader {
     const scl_weights *weights;
     const scl_sam_config *config; /* NULL for a delta */
     const scl_graph *adapted;     /* whose other parameters the file may hold; NULL: none */
-    scl_store *store;
+    scl_store *store;             /* NULL: only names, types and shapes are checked */
     bool hf;
     bool make_classes; /* the file has SAM's own heads, the model has classes */
     bool *used;        /* by index in weights->tensor */
@@ -142,6 +142,8 @@ static scl_status load_one(loader *l, const scl_tensor *param, const scl_weight 
                  scl_shape_text(param->shape, want));
         return SCL_OK;
     }
+    if (l->store == NULL)
+        return SCL_OK;
     size_t count = (size_t)scl_weight_elements(w);
     float *values = scl_calloc(count, sizeof *values);
     if (values == NULL)
@@ -171,6 +173,8 @@ static scl_status load_class_tokens(loader *l, const scl_tensor *param, const sc
     int64_t dim = param->shape.dim[1], classes = param->shape.dim[0];
     if (!is_float(w) || w->ndim != 2 || w->dim[0] < 1 || w->dim[1] != dim)
         return load_one(l, param, w, err);
+    if (l->store == NULL)
+        return SCL_OK;
     float *values = scl_calloc((size_t)(w->dim[0] + classes), (size_t)dim * sizeof *values);
     if (values == NULL)
         return scl_out_of_memory(err, (size_t)(classes * dim) * sizeof *values, w->name);

@@ -70,8 +70,8 @@ static void apply_section(scl_sam_config *c, const scl_model_config *section, bo
     choose_global(c, section, custom);
 }
 
-static scl_status find_config(const scl_model_config *section, const scl_weights *weights,
-                              int64_t classes, scl_sam_config *c, scl_error *err)
+scl_status scl_model_find_config(const scl_model_config *section, const scl_weights *weights,
+                                 int64_t classes, scl_sam_config *c, scl_error *err)
 {
     const char *type = preset_of(section);
     bool custom = section->type == SCL_MODEL_CUSTOM && weights == NULL;
@@ -134,7 +134,7 @@ static scl_status load_or_init(scl_model *model, const scl_model_source *source,
 static scl_status open_with(scl_model *model, const scl_model_source *source,
                             const scl_weights *weights, scl_error *err)
 {
-    SCL_TRY(find_config(source->section, weights, source->classes, &model->config, err));
+    SCL_TRY(scl_model_find_config(source->section, weights, source->classes, &model->config, err));
     model->catalog = scl_sam_catalog(&model->config, source->adaptation, err);
     scl_graph *base = model->catalog != NULL ? scl_sam_catalog(&model->config, NULL, err) : NULL;
     scl_status status =

@@ -17,6 +17,11 @@ typedef struct scl_model {
 /* A model section with no key given. */
 scl_model_config scl_model_config_unset(void);
 
+/* The dimensions of a model, as scl_model_open finds them; `weights` NULL: random ones. Needs no
+ * device. */
+scl_status scl_model_find_config(const scl_model_config *section, const scl_weights *weights,
+                                 int64_t classes, scl_sam_config *config, scl_error *err);
+
 typedef struct scl_model_source {
     const scl_model_config *section;  /* its checkpoint is loaded unless `weights` is given */
     const scl_weights *weights;       /* an already loaded file, or NULL */

@@ -124,6 +124,9 @@ scl_status scl_tuned_file_about(const scl_weights *weights, scl_tuned_about *abo
     snprintf(where, sizeof where, "%s: %s", weights->path, STATE_KEY);
     SCL_TRY(scl_train_state_from_json(state, where, &about->state, err));
     about->contains_base = strcmp(contains, "true") == 0;
+    if (!about->contains_base && strcmp(contains, "false") != 0)
+        return scl_fail(err, SCL_BAD_DATA, "%s: the metadata %s must be true or false",
+                        weights->path, CONTAINS_BASE_KEY);
     snprintf(about->base_hash, sizeof about->base_hash, "%s", hash);
     for (size_t i = 0; i < weights->count; i++)
         about->has_optimizer |= scl_starts_with(weights->tensor[i].name, OPTIMIZER_PREFIX);

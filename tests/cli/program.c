@@ -1,0 +1,129 @@
+#include "cli/program.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_ARGUMENTS 64
+#define MAX_TEXT      65536
+
+extern char **environ;
+
+static char folder[64], logs[64];
+static struct rlimit usual;
+static size_t file_limit;
+
+static const char *read_log(const char *path, char text[MAX_TEXT])
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t length = fread(text, 1, MAX_TEXT - 1, file);
+    text[length] = '\0';
+    fclose(file);
+    return text;
+}
+
+void program_limit_files(size_t bytes)
+{
+    file_limit = bytes;
+}
+
+static void apply_limit(void)
+{
+    struct rlimit limit = usual;
+    if (file_limit > 0)
+        limit.rlim_cur = file_limit;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+outcome program_run(const char *const *arguments)
+{
+    static char out[MAX_TEXT], err[MAX_TEXT];
+    char *argv[MAX_ARGUMENTS] = {"samcl"}, out_path[96], err_path[96];
+    snprintf(out_path, sizeof out_path, "%s/out", logs);
+    snprintf(err_path, sizeof err_path, "%s/err", logs);
+    for (size_t i = 0; arguments[i] != NULL; i++) {
+        assert_true(i + 2 < MAX_ARGUMENTS);
+        argv[i + 1] = (char *)(uintptr_t)arguments[i];
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    int flags = O_WRONLY | O_CREAT | O_TRUNC, status = 0;
+    posix_spawn_file_actions_addopen(&actions, 1, out_path, flags, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, err_path, flags, 0600);
+    pid_t child;
+    apply_limit();
+    int failed = posix_spawn(&child, TEST_BUILD "/samcl", &actions, NULL, argv, environ);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    assert_int_equal(failed, 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return (outcome){.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+                     .out = read_log(out_path, out),
+                     .err = read_log(err_path, err)};
+}
+
+void program_expect(int code, const char *words, const char *const *arguments)
+{
+    size_t before = program_count_files();
+    outcome o = program_run(arguments);
+    const char *text = code == 0 ? o.out : o.err;
+    if (o.code != code || strstr(text, words) == NULL)
+        fail_msg("samcl %s %s: expected exit code %d with \"%s\", found %d:\n%s%s", arguments[0],
+                 arguments[1] != NULL ? arguments[1] : "", code, words, o.code, o.out, o.err);
+    if (code != 0 && program_count_files() != before)
+        fail_msg("samcl %s failed and left a file: %s", arguments[0], o.err);
+}
+
+/* ---- the folder */
+
+void program_enter_folder(void)
+{
+    strcpy(folder, "/tmp/samcl-cli-XXXXXX");
+    strcpy(logs, "/tmp/samcl-log-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    assert_non_null(mkdtemp(logs));
+    assert_int_equal(chdir(folder), 0);
+    setenv("SAMCL_PLUGIN_PATH", TEST_BUILD "/plugins", 1);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    signal(SIGXFSZ, SIG_IGN); /* inherited: a write beyond the limit then fails with EFBIG */
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+void program_leave_folder(void)
+{
+    assert_int_equal(chdir("/"), 0);
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    nftw(logs, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static size_t counted;
+
+static int count_one(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)path;
+    (void)info;
+    (void)type;
+    (void)place;
+    counted++;
+    return 0;
+}
+
+size_t program_count_files(void)
+{
+    counted = 0;
+    nftw(".", count_one, 8, FTW_PHYS);
+    return counted;
+}

@@ -1,0 +1,33 @@
+/* program.h — runs the built program in a folder of its own, and looks at what it leaves. */
+#ifndef SCL_TESTS_PROGRAM_H
+#define SCL_TESTS_PROGRAM_H
+
+#include "support.h"
+
+/* What a run of the program gave; the texts live until the next run. */
+typedef struct outcome {
+    int code; /* exit code, or -1 when a signal ended it */
+    const char *out, *err;
+} outcome;
+
+/* Arguments end with NULL; the program's name is not among them. */
+outcome program_run(const char *const *arguments);
+#define RUN(...) program_run((const char *const[]){__VA_ARGS__, NULL})
+
+/* No file that the program writes may have more bytes than this; 0: no limit. */
+void program_limit_files(size_t bytes);
+
+/* Fails the test unless the program ends with this code and stderr (stdout when it is 0) holds the
+ * words. The folder must hold the same files as before when the code isn't 0. */
+void program_expect(int code, const char *words, const char *const *arguments);
+#define EXPECT(code, words, ...)                                                                   \
+    program_expect(code, words, (const char *const[]){__VA_ARGS__, NULL})
+
+/* A new folder becomes the working folder; filled by the caller, removed with all it holds. */
+void program_enter_folder(void);
+void program_leave_folder(void);
+
+/* Files of the working folder and below. */
+size_t program_count_files(void);
+
+#endif

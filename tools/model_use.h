@@ -1,0 +1,43 @@
+/* model_use.h — a model that a verb uses: its options, and opening it on a device. */
+#ifndef SAMCL_TOOLS_MODEL_USE_H
+#define SAMCL_TOOLS_MODEL_USE_H
+
+#include "cli.h"
+#include "io/image.h"
+#include "predict/predictor.h"
+#include "tuned/tuned_model.h"
+
+#define CLI_CHECKPOINT_OPTIONS                                                                     \
+    {"--checkpoint", "FILE",                                                                       \
+     "the model: a .pth or .safetensors file, a Hugging Face folder, or a file of samcl train",    \
+     false},                                                                                       \
+        {"--adapter", "FILE", "a file of samcl train, over --checkpoint or the base it names",     \
+         false},                                                                                   \
+    {                                                                                              \
+        "--model-type", "TYPE",                                                                    \
+            "vit_b, vit_l, vit_h or vit_nano; needed only where the file "                         \
+            "does not say it",                                                                     \
+            false                                                                                  \
+    }
+#define CLI_DEVICE_OPTION                                                                          \
+    {                                                                                              \
+        "--device", "DEVICE", "auto (the default), opencl:N, opencl:part-of-a-name, or reference", \
+            false                                                                                  \
+    }
+
+/* Zero-initialise; close it whatever open returned. Must not move. */
+typedef struct cli_model {
+    scl_tuned_model tuned;
+    scl_device *device;
+    scl_predictor *predictor;
+} cli_model;
+
+/* On the device of --device, or `fallback` without that option. */
+scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model *model,
+                          scl_error *err);
+void cli_model_close(cli_model *model);
+
+/* How its training data's 16-bit images were read. */
+scl_range16 cli_model_range16(const cli_model *model);
+
+#endif

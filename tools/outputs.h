@@ -1,0 +1,36 @@
+/* outputs.h — the files a verb writes: all of them, or none.
+ *
+ * Each is written under another name beside its place; when all are on disk they are renamed. */
+#ifndef SAMCL_TOOLS_OUTPUTS_H
+#define SAMCL_TOOLS_OUTPUTS_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+#define CLI_MAX_OUTPUTS 8
+
+/* Zero-initialise; end with commit or discard. */
+typedef struct cli_outputs {
+    struct {
+        char *path, *staged;
+    } items[CLI_MAX_OUTPUTS];
+    size_t count;
+} cli_outputs;
+
+/* Before the work begins: SCL_FAILED when `path` is a folder, a device, or in a folder that is
+ * missing or not writable. NULL is fine. */
+scl_status cli_output_check(const char *path, scl_error *err);
+/* SCL_BAD_CONFIG unless `path` (NULL is fine) ends in `extension`. */
+scl_status cli_output_extension(const char *option, const char *path, const char *extension,
+                                scl_error *err);
+
+/* Where to write what belongs at `path`, until commit. SCL_BAD_CONFIG when it was staged already.
+ */
+scl_status cli_output_stage(cli_outputs *outputs, const char *path, const char **staged,
+                            scl_error *err);
+/* SCL_FAILED; then what could not be renamed is removed. */
+scl_status cli_outputs_commit(cli_outputs *outputs, scl_error *err);
+void cli_outputs_discard(cli_outputs *outputs);
+
+#endif
