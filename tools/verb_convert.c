@@ -169,7 +169,7 @@ const cli_verb verb_convert = {
         "      transformers.SamModel.from_pretrained(PATH)\n"
         "\n"
         "The values are not changed. A file of samcl train can be converted when its adapter has\n"
-        "no parameters of its own. The model is held in memory at 8 bytes a parameter.\n"
+        "no parameters of its own. The model is held in memory at about 12 bytes a parameter.\n"
         "\n"
         "examples:\n"
         "  samcl convert --checkpoint sam_vit_b_01ec64.pth --to hf --out sam-vit-base\n"
