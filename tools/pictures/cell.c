@@ -14,12 +14,12 @@ static scl_oval draw_oval(scl_rng *rng, double x, double y, double radius, doubl
 scl_cell scl_cell_draw(scl_rng *rng, double x, double y, double size)
 {
     double radius = size * scl_draw(rng, 0.78, 1.25), shade = scl_draw(rng, -0.04, 0.04);
-    scl_cell cell = {.body = draw_oval(rng, x, y, radius, 0.55),
-                     .cytoplasm = {0.91 + shade, 0.76 + 1.2 * shade, 0.88 + shade},
-                     .chromatin = {0.40 + shade, 0.25 + shade, 0.56 + shade},
-                     .membrane = scl_draw(rng, 0.1, 0.5),
-                     .nucleoli = scl_draw(rng, 0.3, 1),
-                     .seed = scl_rng_u32(rng)};
+    scl_cell cell = {.cytoplasm = {0.91 + shade, 0.76 + 1.2 * shade, 0.88 + shade},
+                     .chromatin = {0.40 + shade, 0.25 + shade, 0.56 + shade}};
+    cell.body = draw_oval(rng, x, y, radius, 0.55);
+    cell.membrane = scl_draw(rng, 0.1, 0.5);
+    cell.nucleoli = scl_draw(rng, 0.3, 1);
+    cell.seed = scl_rng_u32(rng);
     double away = 0.22 * radius, turns = scl_rng_uniform(rng);
     double small = radius * scl_draw(rng, 0.42, 0.6);
     cell.nucleus =

@@ -56,8 +56,8 @@ static int draw_cells(const scl_painting *painting, scl_rng *rng, double unit, c
     int wanted = 1 + (int)(density * area / (3.6 * size * size));
     for (int i = 0; i < wanted && count < SCL_CELLS; i++)
         for (int attempt = 0; attempt < PLACE_TRIES; attempt++) {
-            scl_cell cell = scl_cell_draw(rng, scl_draw(rng, 0, painting->width),
-                                          scl_draw(rng, 0, painting->height), size);
+            double x = scl_draw(rng, 0, painting->width), y = scl_draw(rng, 0, painting->height);
+            scl_cell cell = scl_cell_draw(rng, x, y, size);
             cell.cytoplasm =
                 scl_rgb_mix(cell.cytoplasm, stain->stroma, stain->likeness * scl_draw(rng, 0.7, 1));
             bool free = true;
@@ -83,14 +83,15 @@ static void paint_clutter(scl_painting *painting, scl_rng *rng, double unit, int
 
 static void take(scl_painting *painting, scl_rng *rng)
 {
-    scl_camera camera = {.blur_passes = scl_draw_whole(rng, 0, 2),
-                         .blur = scl_draw(rng, 0.3, 0.8),
-                         .vignette = scl_draw(rng, 0, 0.18),
-                         .contrast = scl_draw(rng, -0.05, 0.18),
-                         .brightness = scl_draw(rng, -0.03, 0.03),
-                         .bend = scl_draw(rng, -0.15, 0.15),
-                         .noise = scl_draw(rng, 0.004, 0.018),
-                         .seed = scl_rng_u32(rng)};
+    scl_camera camera = {0};
+    camera.blur_passes = scl_draw_whole(rng, 0, 2);
+    camera.blur = scl_draw(rng, 0.3, 0.8);
+    camera.vignette = scl_draw(rng, 0, 0.18);
+    camera.contrast = scl_draw(rng, -0.05, 0.18);
+    camera.brightness = scl_draw(rng, -0.03, 0.03);
+    camera.bend = scl_draw(rng, -0.15, 0.15);
+    camera.noise = scl_draw(rng, 0.004, 0.018);
+    camera.seed = scl_rng_u32(rng);
     scl_camera_take(&camera, painting);
 }
 

@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-/* Draws from a stream. */
+/* Draws from a stream. C leaves the order of a call's arguments and of an initialiser's parts to
+ * the compiler, so there is one draw in each of them at most. */
 double scl_draw(scl_rng *rng, double low, double high); /* uniform */
 int scl_draw_whole(scl_rng *rng, int low, int high);    /* uniform, both ends included */
 bool scl_draw_chance(scl_rng *rng, double probability);

@@ -98,10 +98,10 @@ static void draw_stroke(scl_outline *outline, scl_rng *rng, double x, double y, 
     scl_outline_line line = {.x = x - radius * scl_wave(turns + 0.25),
                              .y = y - radius * scl_wave(turns),
                              .length = 2 * radius,
-                             .width = radius * scl_draw(rng, 0.22, 0.5),
-                             .turns = turns,
-                             .bend = scl_draw(rng, 0, 0.35),
-                             .swings = scl_draw(rng, 0.4, 1.6)};
+                             .turns = turns};
+    line.width = radius * scl_draw(rng, 0.22, 0.5);
+    line.bend = scl_draw(rng, 0, 0.35);
+    line.swings = scl_draw(rng, 0.4, 1.6);
     if (line.width < 4)
         line.width = 4;
     scl_outline_make_line(outline, &line);

@@ -19,8 +19,9 @@ typedef struct world {
 
 static scl_rgb draw_color(scl_rng *rng, double vividness)
 {
+    double hue = scl_rng_uniform(rng);
     double saturation = vividness * scl_draw(rng, 0.15, 1), value = scl_draw(rng, 0.15, 1);
-    return scl_rgb_from_hsv(scl_rng_uniform(rng), saturation, value);
+    return scl_rgb_from_hsv(hue, saturation, value);
 }
 
 /* The second colour: mostly a shade of the first, at times another one. */
@@ -59,12 +60,12 @@ static world draw_scene(const scl_painting *painting, scl_rng *rng)
     double turns = scl_rng_uniform(rng);
     world scene = {.side = scl_painting_side(painting),
                    .light_x = scl_wave(turns + 0.25),
-                   .light_y = scl_wave(turns),
-                   .relief = scl_draw_chance(rng, 0.7) ? scl_draw(rng, 0.2, 0.7) : 0,
-                   .shadow = scl_draw_chance(rng, 0.6) ? scl_draw(rng, 0.2, 0.6) : 0,
-                   .crowding = scl_rng_uniform(rng),
-                   .contrast = scl_draw_chance(rng, 0.25) ? 0.12 : 0.3,
-                   .vividness = scl_draw(rng, 0.35, 1)};
+                   .light_y = scl_wave(turns)};
+    scene.relief = scl_draw_chance(rng, 0.7) ? scl_draw(rng, 0.2, 0.7) : 0;
+    scene.shadow = scl_draw_chance(rng, 0.6) ? scl_draw(rng, 0.2, 0.6) : 0;
+    scene.crowding = scl_rng_uniform(rng);
+    scene.contrast = scl_draw_chance(rng, 0.25) ? 0.12 : 0.3;
+    scene.vividness = scl_draw(rng, 0.35, 1);
     return scene;
 }
 
@@ -123,12 +124,10 @@ static void draw_surface(scl_painting *painting, const world *scene, scl_rng *rn
 static void paint_object(scl_painting *painting, const world *scene, scl_rng *rng, int id)
 {
     const double *place = scene->places[id - 1];
-    scl_object object = {.radius = place[2],
-                         .light_x = scene->light_x,
-                         .light_y = scene->light_y,
-                         .relief = scene->relief * scl_rng_uniform(rng),
-                         .shadow = scl_draw_chance(rng, 0.8) ? scene->shadow : 0,
-                         .id = id};
+    scl_object object = {
+        .radius = place[2], .light_x = scene->light_x, .light_y = scene->light_y, .id = id};
+    object.relief = scene->relief * scl_rng_uniform(rng);
+    object.shadow = scl_draw_chance(rng, 0.8) ? scene->shadow : 0;
     scl_outline_form form = (scl_outline_form)scl_rng_below(rng, SCL_OUTLINE_FORMS);
     if (scl_draw_chance(rng, 0.2))
         form = SCL_OUTLINE_BLOB;
@@ -145,15 +144,16 @@ static void paint_object(scl_painting *painting, const world *scene, scl_rng *rn
 static void take(scl_painting *painting, scl_rng *rng)
 {
     bool sharp = scl_draw_chance(rng, 0.5);
-    scl_camera camera = {.blur_passes = sharp ? 0 : scl_draw_whole(rng, 1, 3),
-                         .blur = scl_draw(rng, 0.3, 1),
-                         .vignette = scl_draw_chance(rng, 0.3) ? scl_draw(rng, 0.1, 0.5) : 0,
-                         .contrast = scl_draw(rng, -0.25, 0.35),
-                         .brightness = scl_draw(rng, -0.1, 0.1),
-                         .bend = scl_draw(rng, -0.4, 0.4),
-                         .gray = scl_draw_chance(rng, 0.15) ? 1 : 0,
-                         .noise = scl_draw_chance(rng, 0.6) ? scl_draw(rng, 0, 0.05) : 0,
-                         .seed = scl_rng_u32(rng)};
+    scl_camera camera = {0};
+    camera.blur_passes = sharp ? 0 : scl_draw_whole(rng, 1, 3);
+    camera.blur = scl_draw(rng, 0.3, 1);
+    camera.vignette = scl_draw_chance(rng, 0.3) ? scl_draw(rng, 0.1, 0.5) : 0;
+    camera.contrast = scl_draw(rng, -0.25, 0.35);
+    camera.brightness = scl_draw(rng, -0.1, 0.1);
+    camera.bend = scl_draw(rng, -0.4, 0.4);
+    camera.gray = scl_draw_chance(rng, 0.15) ? 1 : 0;
+    camera.noise = scl_draw_chance(rng, 0.6) ? scl_draw(rng, 0, 0.05) : 0;
+    camera.seed = scl_rng_u32(rng);
     scl_camera_take(&camera, painting);
 }
 
@@ -164,7 +164,8 @@ int scl_paint_shapes(scl_painting *painting, scl_rng *rng)
     int count = scl_draw_whole(rng, 2, MOST_OBJECTS);
     double least = 0.06, most = 0.4 - 0.016 * count;
     for (int i = 0; i < count; i++) {
-        double size = scl_rng_uniform(rng) * scl_draw(rng, 0.4, 1);
+        double size = scl_rng_uniform(rng);
+        size *= scl_draw(rng, 0.4, 1);
         draw_place(painting, &scene, rng, scene.side * (least + (most - least) * size));
     }
     for (int id = 1; id <= count; id++)

@@ -7,8 +7,8 @@ enum { RING = 1, ROD, THREAD };
 /* The dark ground with a faint glow. */
 static void paint_ground(scl_painting *painting, scl_rng *rng, double unit)
 {
-    scl_rgb dark = {scl_draw(rng, 0.01, 0.05), scl_draw(rng, 0.02, 0.06),
-                    scl_draw(rng, 0.05, 0.11)};
+    double red = scl_draw(rng, 0.01, 0.05), green = scl_draw(rng, 0.02, 0.06);
+    scl_rgb dark = {red, green, scl_draw(rng, 0.05, 0.11)};
     uint32_t seed = scl_rng_u32(rng);
     for (int j = 0; j < painting->height; j++)
         for (int i = 0; i < painting->width; i++) {
@@ -70,12 +70,20 @@ static void paint_body(scl_painting *painting, const scl_outline *outline, scl_r
         }
 }
 
+/* Between these limits of hue, saturation and value. */
+static scl_rgb draw_color(scl_rng *rng, double hue0, double hue1, double saturation0,
+                          double saturation1, double value0, double value1)
+{
+    double hue = scl_draw(rng, hue0, hue1);
+    double saturation = scl_draw(rng, saturation0, saturation1);
+    return scl_rgb_from_hsv(hue, saturation, scl_draw(rng, value0, value1));
+}
+
 static void paint_ring(scl_painting *painting, scl_rng *rng, double x, double y, double unit)
 {
     scl_outline outline;
     double radius = scl_draw(rng, 9, 17) * unit;
-    scl_rgb color =
-        scl_rgb_from_hsv(scl_draw(rng, 0.40, 0.52), scl_draw(rng, 0.3, 0.6), scl_draw(rng, 0.7, 1));
+    scl_rgb color = draw_color(rng, 0.40, 0.52, 0.3, 0.6, 0.7, 1);
     scl_outline_draw(&outline, SCL_OUTLINE_ELLIPSE, rng, x, y, radius);
     paint_body(painting, &outline, color, scl_draw(rng, 0.15, 0.35), 0.3 * radius, RING);
 }
@@ -83,15 +91,12 @@ static void paint_ring(scl_painting *painting, scl_rng *rng, double x, double y,
 static void paint_rod(scl_painting *painting, scl_rng *rng, double x, double y, double unit)
 {
     scl_outline outline;
-    scl_outline_line line = {.x = x,
-                             .y = y,
-                             .length = scl_draw(rng, 14, 30) * unit,
-                             .width = scl_draw(rng, 6, 9) * unit,
-                             .turns = scl_rng_uniform(rng),
-                             .bend = scl_draw(rng, 0, 0.05),
-                             .swings = 0.5};
-    scl_rgb color = scl_rgb_from_hsv(scl_draw(rng, 0.06, 0.13), scl_draw(rng, 0.4, 0.75),
-                                     scl_draw(rng, 0.75, 1));
+    scl_outline_line line = {.x = x, .y = y, .swings = 0.5};
+    line.length = scl_draw(rng, 14, 30) * unit;
+    line.width = scl_draw(rng, 6, 9) * unit;
+    line.turns = scl_rng_uniform(rng);
+    line.bend = scl_draw(rng, 0, 0.05);
+    scl_rgb color = draw_color(rng, 0.06, 0.13, 0.4, 0.75, 0.75, 1);
     scl_outline_make_line(&outline, &line);
     paint_body(painting, &outline, color, scl_draw(rng, 0.6, 0.85), 3 * unit, ROD);
 }
@@ -99,26 +104,25 @@ static void paint_rod(scl_painting *painting, scl_rng *rng, double x, double y, 
 static void paint_thread(scl_painting *painting, scl_rng *rng, double x, double y, double unit)
 {
     scl_outline outline;
-    scl_outline_line line = {.x = x,
-                             .y = y,
-                             .length = scl_draw(rng, 60, 120) * unit,
-                             .width = scl_draw(rng, 3.0, 4.2) * unit,
-                             .turns = scl_rng_uniform(rng),
-                             .bend = scl_draw(rng, 0.08, 0.2),
-                             .swings = scl_draw(rng, 2, 5)};
-    scl_rgb color =
-        scl_rgb_from_hsv(scl_draw(rng, 0.78, 0.88), scl_draw(rng, 0.2, 0.5), scl_draw(rng, 0.7, 1));
+    scl_outline_line line = {.x = x, .y = y};
+    line.length = scl_draw(rng, 60, 120) * unit;
+    line.width = scl_draw(rng, 3.0, 4.2) * unit;
+    line.turns = scl_rng_uniform(rng);
+    line.bend = scl_draw(rng, 0.08, 0.2);
+    line.swings = scl_draw(rng, 2, 5);
+    scl_rgb color = draw_color(rng, 0.78, 0.88, 0.2, 0.5, 0.7, 1);
     scl_outline_make_line(&outline, &line);
     paint_body(painting, &outline, color, 1, 2 * unit, THREAD);
 }
 
 static void take(scl_painting *painting, scl_rng *rng)
 {
-    scl_camera camera = {.blur_passes = scl_draw_whole(rng, 1, 2),
-                         .blur = scl_draw(rng, 0.3, 0.8),
-                         .vignette = scl_draw(rng, 0, 0.4),
-                         .noise = scl_draw(rng, 0.006, 0.02),
-                         .seed = scl_rng_u32(rng)};
+    scl_camera camera = {0};
+    camera.blur_passes = scl_draw_whole(rng, 1, 2);
+    camera.blur = scl_draw(rng, 0.3, 0.8);
+    camera.vignette = scl_draw(rng, 0, 0.4);
+    camera.noise = scl_draw(rng, 0.006, 0.02);
+    camera.seed = scl_rng_u32(rng);
     scl_camera_take(&camera, painting);
 }
 

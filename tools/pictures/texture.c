@@ -53,13 +53,12 @@ static double period_of(scl_texture_form form, scl_rng *rng, double size)
 scl_texture scl_texture_draw(scl_rng *rng, double x, double y, double size)
 {
     double turns = scl_rng_uniform(rng);
-    scl_texture texture = {.form = (scl_texture_form)scl_rng_below(rng, SCL_TEXTURE_FORMS),
-                           .x = x + scl_draw(rng, -0.4, 0.4) * size,
-                           .y = y + scl_draw(rng, -0.4, 0.4) * size,
-                           .cosine = scl_wave(turns + 0.25),
-                           .sine = scl_wave(turns),
-                           .share = scl_draw(rng, 0.3, 0.7),
-                           .seed = scl_rng_u32(rng)};
+    scl_texture texture = {.cosine = scl_wave(turns + 0.25), .sine = scl_wave(turns)};
+    texture.form = (scl_texture_form)scl_rng_below(rng, SCL_TEXTURE_FORMS);
+    texture.x = x + scl_draw(rng, -0.4, 0.4) * size;
+    texture.y = y + scl_draw(rng, -0.4, 0.4) * size;
+    texture.share = scl_draw(rng, 0.3, 0.7);
+    texture.seed = scl_rng_u32(rng);
     texture.period = period_of(texture.form, rng, size);
     return texture;
 }
