@@ -3,8 +3,8 @@
  * An entry is a list of float arrays under a 128-bit key. The key is the caller's: it must hash all
  * that the values depend on (weights, preprocessing, the input), and then no entry can be stale.
  * Entries are held in memory, the least recently used going first, and in a folder, the oldest file
- * going first; the folder outlives the process. Several caches may be open on one folder: each keeps
- * its own limit and sees the files that were there when it was opened. Not thread-safe. */
+ * going first; the folder outlives the process. Several caches may be open on one folder: each
+ * keeps its own limit and sees the files that were there when it was opened. Not thread-safe. */
 #ifndef SCL_DATA_PREFIX_CACHE_H
 #define SCL_DATA_PREFIX_CACHE_H
 

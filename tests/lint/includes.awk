@@ -15,7 +15,9 @@ function room_of(file, part)
         return "plugins"
     if (part[1] == "backends" && part[3] == "")
         return "backends"
-    return part[1] == "tools" ? "tools" : part[1] "/" part[2]
+    if (part[1] == "tools" && part[3] == "")
+        return "tools"
+    return part[1] "/" part[2]
 }
 
 # The header itself or its room stands in the row. A header without a folder is registry.h or one

@@ -1,6 +1,5 @@
 /* Batches: what images and masks become in the arrays that the graph reads. */
 #include "batch_support.h"
-
 #include "model/sam.h"
 
 #include <math.h>
