@@ -70,6 +70,16 @@ static scl_status open_opencl(const char *spec, const char *name, bool generic, 
     return status;
 }
 
+/* In a run file, opencl:"part of a name" keeps its quotation marks. */
+static char *unquote(char *text)
+{
+    size_t length = strlen(text);
+    if (length < 2 || text[0] != '"' || text[length - 1] != '"')
+        return text;
+    text[length - 1] = '\0';
+    return text + 1;
+}
+
 scl_status scl_device_open(const char *spec, scl_device **out, scl_error *err)
 {
     *out = NULL;
@@ -85,7 +95,7 @@ scl_status scl_device_open(const char *spec, scl_device **out, scl_error *err)
     if (strcmp(name, "auto") == 0)
         status = open_opencl(spec, NULL, generic, out, err);
     else if (scl_starts_with(name, "opencl:") && name[strlen("opencl:")] != '\0')
-        status = open_opencl(spec, name + strlen("opencl:"), generic, out, err);
+        status = open_opencl(spec, unquote(name + strlen("opencl:")), generic, out, err);
     else
         status = scl_fail(err, SCL_BAD_CONFIG,
                           "device \"%s\": expected auto, opencl:N, opencl:part-of-a-name or "

@@ -2,7 +2,7 @@
  *
  *   auto               a GPU if there is one, else a CPU device
  *   opencl:N           the N-th device of `samcl devices`
- *   opencl:TEXT        the first device whose name or platform holds TEXT (any case)
+ *   opencl:TEXT        the first device whose name or platform holds TEXT (any case), also in ""
  *   reference          plain C in double precision: for checking, not for speed
  *
  * "+generic" after an OpenCL device takes the kernels written for GPUs, also on a CPU. */

@@ -104,9 +104,26 @@ static void killed_runs_end_as_if_they_were_not(void **state)
     assert_true(kills >= tries / 2);
 }
 
+static void ctrl_c_saves_and_exits_130(void **state)
+{
+    data_folder *folder = *state;
+    char run[512], file[512];
+    int status = 0;
+    snprintf(file, sizeof file, "%s", tiny_run_file(folder));
+    snprintf(run, sizeof run, "%s/runs/tiny", folder->root);
+    pid_t pid = start(file, NULL);
+    wait_for_checkpoint(run);
+    kill(pid, SIGINT);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), SCL_INTERRUPTED);
+    assert_false(kill_after(start(NULL, run), 600));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(ctrl_c_saves_and_exits_130, data_setup, data_teardown),
         cmocka_unit_test_setup_teardown(killed_runs_end_as_if_they_were_not, data_setup,
                                         data_teardown),
     };

@@ -4,8 +4,8 @@
 #include "io/weights.h"
 #include "registry.h"
 
-#include <math.h>
-#include <unistd.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 static bool file_exists(const char *run, const char *name)
 {
@@ -183,7 +183,7 @@ static void damage_to_a_checkpoint_is_noticed(void **state)
     assert_fails(tiny_train(&again, &err), SCL_BAD_DATA, err, "damaged");
 }
 
-static void a_disk_without_room_is_said(void **state)
+static void a_file_where_the_folder_should_be_is_said(void **state)
 {
     char path[600];
     data_folder *folder = *state;
@@ -192,6 +192,32 @@ static void a_disk_without_room_is_said(void **state)
     snprintf(path, sizeof path, "%s/runs", folder->root);
     assert_ok(scl_file_write(path, "", 0, &test_error)); /* a file where the folder should be */
     assert_fails(tiny_train(&o, &err), SCL_FAILED, err, "runs");
+}
+
+static void a_full_disk_leaves_no_half_checkpoint(void **state)
+{
+    char run[512] = "", path[600];
+    scl_error err = {0};
+    struct rlimit before, small;
+    /* not on an OpenCL device, whose driver writes files too */
+    tiny_options o = {.file = tiny_run_file(*state),
+                      .settings = {"device=reference"},
+                      .setting_count = 1,
+                      .run = run};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 20000; /* bytes: the run file fits, the checkpoint does not */
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    scl_status status = tiny_train(&o, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, SCL_FAILED);
+    assert_non_null(strstr(err.text, "last.safetensors"));
+    snprintf(path, sizeof path, "%s/checkpoints", run);
+    scl_folder left;
+    assert_ok(scl_folder_list(path, &left, &test_error));
+    assert_int_equal(left.count, 0);
+    scl_folder_free(&left);
 }
 
 int main(void)
@@ -206,7 +232,8 @@ int main(void)
         IN_FOLDER(patience_ends_a_run),
         IN_FOLDER(patterns_that_match_nothing_leave_no_folder),
         IN_FOLDER(damage_to_a_checkpoint_is_noticed),
-        IN_FOLDER(a_disk_without_room_is_said),
+        IN_FOLDER(a_file_where_the_folder_should_be_is_said),
+        IN_FOLDER(a_full_disk_leaves_no_half_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

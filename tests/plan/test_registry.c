@@ -1,0 +1,57 @@
+/* test_registry.c — how a device is named. */
+#include "registry.h"
+#include "support.h"
+
+static void devices_have_names(void **state)
+{
+    (void)state;
+    static scl_device_info infos[16];
+    size_t count = scl_devices_list(infos, 16);
+    if (count == 0)
+        skip();
+    char specs[4][256];
+    snprintf(specs[0], sizeof specs[0], "auto");
+    snprintf(specs[1], sizeof specs[1], "opencl:0");
+    snprintf(specs[2], sizeof specs[2], "opencl:%.100s", infos[0].name);
+    snprintf(specs[3], sizeof specs[3], "opencl:\"%.100s\"", infos[0].name + 1);
+    for (int i = 0; i < 4; i++) {
+        scl_device *device = NULL;
+        assert_ok(scl_device_open(specs[i], &device, &test_error));
+        assert_non_null(device);
+        scl_device_close(device);
+    }
+}
+
+static void what_is_not_there_is_answered_with_what_is(void **state)
+{
+    (void)state;
+    static const char *const absent[] = {"opencl:999", "opencl:no such device"};
+    scl_device *device = NULL;
+    for (int i = 0; i < 2; i++) {
+        scl_error err = {0};
+        assert_fails(scl_device_open(absent[i], &device, &err), SCL_DEVICE, err, absent[i]);
+        assert_null(device);
+    }
+}
+
+static void other_forms_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "cuda", "opencl:", "gpu:0", "Auto"};
+    scl_device *device = NULL;
+    for (int i = 0; i < 5; i++) {
+        scl_error err = {0};
+        assert_fails(scl_device_open(wrong[i], &device, &err), SCL_BAD_CONFIG, err,
+                     "expected auto");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(devices_have_names),
+        cmocka_unit_test(what_is_not_there_is_answered_with_what_is),
+        cmocka_unit_test(other_forms_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
