@@ -136,13 +136,16 @@ static scl_status hash_entry(const scl_store *store, const scl_store_entry *entr
                              scl_hash128 *hash, scl_error *err)
 {
     size_t count = (size_t)scl_shape_count(entry->shape);
+    int64_t shape[1 + SCL_MAX_DIMS] = {entry->shape.ndim}; /* scl_shape itself has padding bytes */
+    for (int i = 0; i < entry->shape.ndim; i++)
+        shape[1 + i] = entry->shape.dim[i];
     float *values = scl_calloc(count, sizeof *values);
     if (values == NULL)
         return scl_out_of_memory(err, count * sizeof *values, "hashing the weights");
     scl_status status = scl_store_read(store, entry, values, err);
     if (status == SCL_OK) {
         *hash = scl_hash128_join(*hash, scl_hash128_of(entry->name, strlen(entry->name)));
-        *hash = scl_hash128_join(*hash, scl_hash128_of(&entry->shape, sizeof entry->shape));
+        *hash = scl_hash128_join(*hash, scl_hash128_of(shape, sizeof shape));
         *hash = scl_hash128_join(*hash, scl_hash128_of(values, count * sizeof *values));
     }
     scl_free(values);
