@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checks of includes and shape complain about what they are there for, and only about that.
+# The checks of includes, shape and docs complain about what they are there for, and only about that.
 # usage: self.sh FOLDER     (a scratch folder of its own)
 set -eu
 export LC_ALL=C
@@ -17,6 +17,7 @@ expect()
     case $3 in
     includes) found=$(awk -f "$lint/includes.awk" "$lint/rooms.txt" "$4") || status=$? ;;
     shape) found=$(awk -f "$lint/shape.awk" "$4") || status=$? ;;
+    docs) found=$("$lint/docs.sh" ./samcl "$4") || status=$? ;;
     esac
     case $status:$found in
     "$1:"*"$2"*) ;;
@@ -52,3 +53,11 @@ columns 101 | expect 1 ':1: a line of 101 columns' shape a.c
 columns 1 | expect 1 'not ASCII' shape a.cl
 printf 'a\tb\n' | expect 1 'a tab' shape a.c
 printf 'a \n' | expect 1 'a space at the end' shape a.c
+
+printf '#!/bin/sh\necho "  train      x"\n' >samcl
+chmod +x samcl
+code='```'
+echo '[a](#a) [b](a.c#b) [c](https://c/d.md) `samcl train`, samcl dances' | expect 0 '' docs a.md
+echo 'see [d](no/d.md#e)' | expect 1 'the link to no/d.md leads nowhere' docs a.md
+echo 'try `samcl dance`' | expect 1 'samcl has no verb dance' docs a.md
+printf '%s\nbuild/samcl dance a.yaml\n%s\n' $code $code | expect 1 'no verb dance' docs a.md
