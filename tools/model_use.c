@@ -24,8 +24,7 @@ void cli_model_close(cli_model *model)
     *model = (cli_model){0};
 }
 
-scl_range16 cli_model_range16(const cli_model *model)
+scl_image_range cli_model_value_range(const cli_model *model)
 {
-    bool image = model->tuned.config.data.range_16bit == SCL_RANGE_16BIT_IMAGE;
-    return image ? SCL_RANGE_IMAGE : SCL_RANGE_FULL;
+    return (scl_image_range)model->tuned.config.data.value_range;
 }

@@ -37,7 +37,7 @@ scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model 
                           scl_error *err);
 void cli_model_close(cli_model *model);
 
-/* How its training data's 16-bit images were read. */
-scl_range16 cli_model_range16(const cli_model *model);
+/* How its training data were read. */
+scl_image_range cli_model_value_range(const cli_model *model);
 
 #endif

@@ -45,7 +45,7 @@ static scl_status encode(const cli_args *args, const char *path, const char *out
 {
     scl_input_image image = {0};
     SCL_TRY(cli_model_open(args, "auto", model, err));
-    scl_status status = scl_input_image_read(&image, path, cli_model_range16(model),
+    scl_status status = scl_input_image_read(&image, path, cli_model_value_range(model),
                                              model->tuned.model->config.image_size, err);
     if (status == SCL_OK)
         status = scl_input_image_encode(&image, model->predictor, err);

@@ -123,8 +123,8 @@ static scl_status open_and_predict(const cli_args *args, const char *image, job 
 {
     SCL_TRY(cli_model_open(args, "auto", &j->model, err));
     const scl_sam_config *config = &j->model.tuned.model->config;
-    SCL_TRY(scl_input_image_read(&j->image, image, cli_model_range16(&j->model), config->image_size,
-                                 err));
+    SCL_TRY(scl_input_image_read(&j->image, image, cli_model_value_range(&j->model),
+                                 config->image_size, err));
     SCL_TRY(read_masks(args, scl_sam_mask_size(config), &j->prompts, err));
     SCL_TRY(scl_request_check(&j->prompts.request, &j->image.frame, config->classes, err));
     predict_result result = {.image = &j->image,

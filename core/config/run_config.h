@@ -63,8 +63,6 @@ typedef struct scl_prompt_config {
     } mask;
 } scl_prompt_config;
 
-typedef enum scl_range_16bit { SCL_RANGE_16BIT_FULL, SCL_RANGE_16BIT_IMAGE } scl_range_16bit;
-
 typedef enum scl_mask_values {
     SCL_MASK_VALUES_AUTO,
     SCL_MASK_VALUES_BINARY,
@@ -86,7 +84,7 @@ typedef struct scl_data_config {
     double hflip, vflip;
     int64_t objects_per_image;
     int64_t min_object_area; /* pixels */
-    int32_t range_16bit;     /* scl_range_16bit */
+    int32_t value_range;     /* scl_image_range of io/image.h */
     int32_t mask_values;     /* scl_mask_values */
 } scl_data_config;
 

@@ -106,7 +106,7 @@ SCHEMA(prompt, prompt_children, COUNT(prompt_children));
 
 #define S scl_data_config
 static const char *const tasks[] = {"binary", "multiclass", "instances", NULL};
-static const char *const ranges_16bit[] = {"full", "image", NULL};
+static const char *const value_ranges[] = {"full", "image", "percentile", NULL};
 static const char *const mask_values[] = {"auto", "binary", "ids", NULL};
 static const scl_param data_params[] = {
     CHOICE(task, "binary", tasks,
@@ -124,8 +124,9 @@ static const scl_param data_params[] = {
         "objects drawn from an image at each visit, for instances only"),
     ROW(min_object_area, INT, "16", 1, 1e9,
         "smaller objects are passed over, in pixels, for instances only"),
-    CHOICE(range_16bit, "full", ranges_16bit,
-           "16-bit images: scale 0 to 65535 (full) or each image's own range (image) to 8 bits"),
+    CHOICE(value_range, "full", value_ranges,
+           "image values that become black and white: 0 and 255 or 65535 (full), each image's own "
+           "least and greatest (image), or its 0.2th and 99.8th percentile (percentile)"),
     CHOICE(mask_values, "auto", mask_values,
            "what a mask pixel says: object where not 0 (binary), an id (ids), or by the task "
            "(auto)"),

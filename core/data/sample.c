@@ -15,13 +15,12 @@ static scl_status check_size(const char *path, int width, int height, const scl_
 }
 
 /* `image` becomes 8-bit RGB. */
-static scl_status make_rgb(scl_image *image, int32_t range_16bit, scl_error *err)
+static scl_status make_rgb(scl_image *image, scl_image_range range, scl_error *err)
 {
-    if (image->channels == 3 && image->depth == 8)
+    if (image->channels == 3 && image->depth == 8 && range == SCL_RANGE_FULL)
         return SCL_OK;
     scl_image rgb;
-    SCL_TRY(scl_image_to_rgb8(
-        image, range_16bit == SCL_RANGE_16BIT_IMAGE ? SCL_RANGE_IMAGE : SCL_RANGE_FULL, &rgb, err));
+    SCL_TRY(scl_image_to_rgb8(image, range, &rgb, err));
     scl_image_free(image);
     *image = rgb;
     return SCL_OK;
@@ -35,7 +34,7 @@ static scl_status load_image(const scl_sample *sample, const scl_dataset *datase
     SCL_TRY(scl_image_read(item->image, &image, err));
     scl_status status = check_size(item->image, image.width, image.height, item, err);
     if (status == SCL_OK)
-        status = make_rgb(&image, dataset->config->range_16bit, err);
+        status = make_rgb(&image, (scl_image_range)dataset->config->value_range, err);
     if (status == SCL_OK) {
         scl_flip(image.data, image.width, image.height, 3, left_right, upside_down);
         status = scl_frame_image(&sample->frame, image.data, out, err);

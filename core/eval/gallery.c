@@ -120,8 +120,7 @@ static scl_status add_prompts(scl_gallery *g, row *r, const scl_eval_image *imag
 static scl_status start_row(scl_gallery *g, row *r, const scl_eval_image *image, scl_error *err)
 {
     scl_image file = {0};
-    scl_range16 range =
-        g->config->data.range_16bit == SCL_RANGE_16BIT_IMAGE ? SCL_RANGE_IMAGE : SCL_RANGE_FULL;
+    scl_image_range range = (scl_image_range)g->config->data.value_range;
     scl_status status = scl_image_read(image->item->image, &file, err);
     if (status == SCL_OK)
         status = scl_image_to_rgb8(&file, range, &r->rgb, err);

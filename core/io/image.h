@@ -29,12 +29,15 @@ typedef struct scl_image {
                       * applied here: Pillow doesn't either */
 } scl_image;
 
-/* How 16-bit samples become 8-bit ones. */
-typedef enum scl_range16 {
-    SCL_RANGE_FULL, /* 0..65535 to 0..255, rounded */
-    SCL_RANGE_IMAGE /* this image's least..greatest sample (alpha aside) to 0..255, rounded; an
-                     * image of one value is treated as FULL. For 12-bit and medical data */
-} scl_range16;
+/* Which samples become 0 and 255; between them rounded, all colours alike, alpha aside. An image of
+ * one value is treated as FULL. */
+typedef enum scl_image_range {
+    SCL_RANGE_FULL,      /* what the file can hold: 0..255, 0..65535 */
+    SCL_RANGE_IMAGE,     /* this image's least and greatest. For 12-bit and medical data */
+    SCL_RANGE_PERCENTILE /* all but the lowest and highest 1 in SCL_RANGE_TAIL of its samples, which
+                          * are clamped. For microscopes and exposures that vary */
+} scl_image_range;
+#define SCL_RANGE_TAIL 500
 
 /* The type is told by the content. SCL_BAD_DATA with the path and the reason for a damaged or
  * cut-off file, for another type (named if known) and above SCL_IMAGE_MAX_PIXELS; SCL_DEVICE when
@@ -48,7 +51,7 @@ scl_status scl_image_read_bytes(const void *data, size_t size, const char *name,
 /* As Pillow's convert("RGB"): gray is repeated, the palette looked up, alpha dropped. Samples of 1,
  * 2 and 4 bits are spread over 0..255. (16-bit RGB: Pillow drops the low byte, this rounds.) `out`
  * is a new image of 3 channels and depth 8, orientation kept. SCL_DEVICE when out of memory. */
-scl_status scl_image_to_rgb8(const scl_image *image, scl_range16 range, scl_image *out,
+scl_status scl_image_to_rgb8(const scl_image *image, scl_image_range kind, scl_image *out,
                              scl_error *err);
 
 /* A new image of zeroes. SCL_BAD_DATA for an impossible shape, SCL_DEVICE when out of memory. */

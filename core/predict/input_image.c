@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-scl_status scl_input_image_read(scl_input_image *image, const char *path, scl_range16 range,
+scl_status scl_input_image_read(scl_input_image *image, const char *path, scl_image_range range,
                                 int64_t side, scl_error *err)
 {
     scl_image file = {0};

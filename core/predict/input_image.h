@@ -14,7 +14,7 @@ typedef struct scl_input_image {
 
 /* `side` is the model's image_size. An EXIF orientation that is passed over is warned of, for
  * coordinates then belong to the image as it is stored. Errors as scl_image_read. */
-scl_status scl_input_image_read(scl_input_image *image, const char *path, scl_range16 range,
+scl_status scl_input_image_read(scl_input_image *image, const char *path, scl_image_range range,
                                 int64_t side, scl_error *err);
 void scl_input_image_free(scl_input_image *image);
 

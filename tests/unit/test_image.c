@@ -125,6 +125,57 @@ static void sixteen_bits_stretch_to_the_image_range(void **state)
     scl_image_free(&image);
 }
 
+/* 1000 samples: 0, two of 100, 994 that rise from 104, two of 4000, and 65535. */
+static void percentiles_leave_out_the_outermost(void **state)
+{
+    (void)state;
+    scl_image image, rgb;
+    assert_ok(scl_image_make(&image, 1000, 1, 1, 16, &test_error));
+    uint16_t *samples = image.data;
+    for (int i = 0; i < 1000; i++)
+        samples[i] = i == 0     ? 0
+                     : i < 3    ? 100
+                     : i < 997  ? (uint16_t)(101 + i)
+                     : i == 999 ? 65535
+                                : 4000;
+    assert_ok(scl_image_to_rgb8(&image, SCL_RANGE_PERCENTILE, &rgb, &test_error));
+    assert_int_equal(sample_of(&rgb, 0), 0); /* 0 is clamped to the third sample's 100 */
+    assert_int_equal(sample_of(&rgb, 3 * 1), 0);
+    assert_int_equal(sample_of(&rgb, 3 * 502), 33); /* (603 - 100) 255 / 3900 */
+    assert_int_equal(sample_of(&rgb, 3 * 996), 65);
+    assert_int_equal(sample_of(&rgb, 3 * 997), 255);
+    assert_int_equal(sample_of(&rgb, 3 * 999), 255);
+    scl_image_free(&rgb);
+    scl_image_free(&image);
+}
+
+static void eight_bits_and_palettes_stretch_as_well(void **state)
+{
+    (void)state;
+    scl_image image, rgb;
+    assert_ok(scl_image_make(&image, 3, 1, 3, 8, &test_error));
+    const uint8_t samples[9] = {10, 20, 30, 61, 61, 61, 10, 20, 61};
+    memcpy(image.data, samples, sizeof samples);
+    assert_ok(scl_image_to_rgb8(&image, SCL_RANGE_IMAGE, &rgb, &test_error));
+    const uint8_t wanted[9] = {0, 50, 100, 255, 255, 255, 0, 50, 255};
+    assert_memory_equal(rgb.data, wanted, sizeof wanted);
+    scl_image_free(&rgb);
+    scl_image_free(&image);
+
+    assert_ok(scl_image_make(&image, 3, 1, 1, 8, &test_error));
+    image.indexed = true;
+    memcpy(image.palette, samples, sizeof samples);
+    memcpy(image.data, (const uint8_t[3]){0, 1, 2}, 3);
+    assert_ok(scl_image_to_rgb8(&image, SCL_RANGE_IMAGE, &rgb, &test_error));
+    assert_memory_equal(rgb.data, wanted, sizeof wanted);
+    scl_image_free(&rgb);
+    scl_alloc_fail_after(1);
+    assert_fails(scl_image_to_rgb8(&image, SCL_RANGE_IMAGE, &rgb, &test_error), SCL_DEVICE,
+                 test_error, "histogram");
+    scl_alloc_fail_after(-1);
+    scl_image_free(&image);
+}
+
 static void full_range_equals_division_by_257(void **state)
 {
     (void)state;
@@ -491,6 +542,8 @@ int main(void)
         cmocka_unit_test(every_png_format_keeps_its_values),
         cmocka_unit_test(every_png_format_becomes_rgb),
         cmocka_unit_test(sixteen_bits_stretch_to_the_image_range),
+        cmocka_unit_test(percentiles_leave_out_the_outermost),
+        cmocka_unit_test(eight_bits_and_palettes_stretch_as_well),
         cmocka_unit_test(full_range_equals_division_by_257),
         cmocka_unit_test(jpeg_pixels_equal_pillow),
         cmocka_unit_test(png_orientation_is_reported_not_applied),
