@@ -10,11 +10,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TEXT_MAX 2048 /* OpenCL gives a text whole or not at all */
+
+static void keep_text(cl_int code, const char *whole, char *text, size_t size)
+{
+    snprintf(text, size, "%s", code == CL_SUCCESS ? whole : "?");
+}
+
 static void device_text(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
-    text[0] = '\0';
-    if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS)
-        snprintf(text, size, "?");
+    char whole[TEXT_MAX] = "";
+    keep_text(clGetDeviceInfo(id, what, sizeof whole, whole, NULL), whole, text, size);
+}
+
+static void platform_text(cl_platform_id id, cl_platform_info what, char *text, size_t size)
+{
+    char whole[TEXT_MAX] = "";
+    keep_text(clGetPlatformInfo(id, what, sizeof whole, whole, NULL), whole, text, size);
 }
 
 static size_t device_number(cl_device_id id, cl_device_info what, size_t width)
@@ -29,9 +41,8 @@ static void describe(cl_platform_id platform, cl_device_id id, scl_device_info *
     device_text(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
     device_text(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
     device_text(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
-    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform, info->platform,
-                          NULL) != CL_SUCCESS)
-        snprintf(info->platform, sizeof info->platform, "?");
+    platform_text(platform, CL_PLATFORM_NAME, info->platform, sizeof info->platform);
+    platform_text(platform, CL_PLATFORM_VERSION, info->runtime, sizeof info->runtime);
     cl_device_type type = device_number(id, CL_DEVICE_TYPE, sizeof(cl_device_type));
     info->is_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
     info->compute_units = (unsigned)device_number(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
@@ -236,6 +247,7 @@ scl_status cl_device_open(const cl_found *found, bool generic, scl_device **out,
         status = open_queue(device, err);
     if (status == SCL_OK)
         status = cl_probe(device, err);
+    device->base.info.code = cl_code_hash(device);
     if (status != SCL_OK) {
         scl_error_prefix(err, "device \"%s\"", found->info.name);
         device_close(&device->base);

@@ -1,4 +1,5 @@
-# embed.cmake — writes the kernel sources as C strings: cmake -DKERNELS=... -DOUT=... -P embed.cmake
+# embed.cmake — writes the kernel sources as C strings, and a hash of them and of the code that
+# launches them: cmake -DKERNELS=... -DCLBLAST=... -DOUT=... -P embed.cmake
 # A line `#include "file.cl"` is replaced by that file.
 
 function(read_kernel path out)
@@ -35,6 +36,16 @@ foreach(file ${files})
     string(APPEND table "    {\"${name}\", ${id}},\n")
   endif()
 endforeach()
+file(GLOB code ${KERNELS}/../*.c ${KERNELS}/../*.h)
+list(SORT code)
+set(hashes "")
+foreach(file ${code})
+  file(SHA256 ${file} hash)
+  string(APPEND hashes ${hash})
+endforeach()
+string(SHA256 hash "${arrays}${table}${hashes}")
+
 file(WRITE ${OUT} "/* Made by embed.cmake from kernels/. */\n#include \"opencl/kernels.h\"\n\n"
   "${arrays}const cl_source cl_sources[] = {\n${table}};\n"
-  "const size_t cl_source_count = sizeof cl_sources / sizeof *cl_sources;\n")
+  "const size_t cl_source_count = sizeof cl_sources / sizeof *cl_sources;\n"
+  "const char cl_code_text[] = \"${hash}, CLBlast ${CLBLAST}\";\n")

@@ -12,5 +12,7 @@ typedef struct cl_source {
 extern const char cl_common_source[];
 extern const cl_source cl_sources[];
 extern const size_t cl_source_count;
+/* A hash of kernels/, of the code of this folder, and CLBlast's version. */
+extern const char cl_code_text[];
 
 #endif

@@ -60,6 +60,8 @@ scl_status cl_probe(cl_device *device, scl_error *err);
 /* ---- program.c */
 cl_cache *cl_cache_create(void);
 void cl_cache_free(cl_cache *cache);
+/* Of the kernels, the host code that launches them, CLBlast's version, and the tuning. */
+scl_hash128 cl_code_hash(const cl_device *device);
 /* The program made of kernels/common.cl and kernels/<file>.cl with these options: from memory, from
  * disk, or compiled. Borrowed. */
 scl_status cl_program_get(cl_device *device, const char *file, const char *options, cl_program *out,

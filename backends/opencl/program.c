@@ -42,11 +42,20 @@ void cl_cache_free(cl_cache *cache)
     scl_free(cache);
 }
 
+scl_hash128 cl_code_hash(const cl_device *device)
+{
+    const cl_tuning *t = &device->tuning;
+    const int layout[] = {t->cpu_kernels, t->clblast_gemm, t->vector_width,
+                          t->group_size,  t->gemm_rows,    t->gemm_k_block};
+    return scl_hash128_join(scl_hash128_of(cl_code_text, strlen(cl_code_text)),
+                            scl_hash128_of(layout, sizeof layout));
+}
+
 static scl_hash128 program_key(const cl_device *device, const char *source, const char *options)
 {
     const scl_device_info *info = &device->base.info;
-    const char *parts[] = {CACHE_MAGIC, cl_common_source, source,        options,
-                           info->name,  info->driver,     info->version, info->platform};
+    const char *parts[] = {CACHE_MAGIC,  cl_common_source, source,         options,      info->name,
+                           info->driver, info->version,    info->platform, info->runtime};
     scl_hash128 key = {0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         key = scl_hash128_join(key, scl_hash128_of(parts[i], strlen(parts[i])));

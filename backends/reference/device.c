@@ -192,6 +192,7 @@ scl_status scl_reference_open(scl_device **out, scl_error *err)
                                     .platform = "reference",
                                     .driver = "built in",
                                     .version = "1",
+                                    .runtime = "1",
                                     .is_cpu = true,
                                     .compute_units = 1,
                                     .memory_bytes = memory,

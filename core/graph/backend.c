@@ -1,5 +1,18 @@
 #include "graph/backend.h"
 
+#include <string.h>
+
+scl_hash128 scl_device_identity(const scl_device *device)
+{
+    const scl_device_info *info = &device->info;
+    const char *texts[] = {device->backend->name, info->name,    info->vendor, info->platform,
+                           info->driver,          info->version, info->runtime};
+    scl_hash128 hash = info->code;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        hash = scl_hash128_join(hash, scl_hash128_of(texts[i], strlen(texts[i])));
+    return hash;
+}
+
 void scl_device_count_bytes(scl_device *device, ptrdiff_t bytes)
 {
     device->bytes_in_use = (size_t)((ptrdiff_t)device->bytes_in_use + bytes);

@@ -5,6 +5,7 @@
 #ifndef SCL_GRAPH_BACKEND_H
 #define SCL_GRAPH_BACKEND_H
 
+#include "base/hash.h"
 #include "graph/graph.h"
 
 typedef struct scl_buffer scl_buffer; /* memory of one device */
@@ -12,7 +13,10 @@ typedef struct scl_launch scl_launch; /* one node, bound to its buffers and read
 typedef struct scl_backend scl_backend;
 
 typedef struct scl_device_info {
-    char name[128], vendor[64], platform[64], driver[64], version[64];
+    char name[256], vendor[256], platform[256], driver[256];
+    char version[256]; /* of the device's OpenCL */
+    char runtime[256]; /* the platform's version */
+    scl_hash128 code;  /* of the kernels and of how they are built; set when it is opened */
     bool is_cpu;
     unsigned compute_units;
     size_t memory_bytes; /* of the device */
@@ -63,6 +67,10 @@ struct scl_backend {
     scl_status (*finish)(scl_device *device, scl_error *err);
     void (*close)(scl_device *device);
 };
+
+/* Of all that two devices must share to compute the same bits: backend, device, driver, platform,
+ * kernels and how they are built. */
+scl_hash128 scl_device_identity(const scl_device *device);
 
 /* Counts a buffer of `bytes` as made (positive) or released (negative). */
 void scl_device_count_bytes(scl_device *device, ptrdiff_t bytes);

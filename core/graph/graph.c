@@ -176,13 +176,15 @@ scl_node *scl_node_add(scl_graph *graph, scl_op op, scl_tensor *const *inputs, i
     if (node == NULL || links == NULL ||
         !SCL_GROW(graph->nodes, graph->node_count, graph->node_capacity))
         return out_of_memory(graph);
-    *node = (scl_node){.id = (int32_t)graph->node_count,
-                       .op = op,
-                       .input_count = input_count,
-                       .output_count = output_count,
-                       .inputs = links,
-                       .outputs = links + input_count,
-                       .scope = graph->scope};
+    /* Member by member: the arena's memory is zero, and an initializer may leave the bytes of the
+     * union that its first member lacks undefined; the prefix is signed by all of them. */
+    node->id = (int32_t)graph->node_count;
+    node->op = op;
+    node->input_count = input_count;
+    node->output_count = output_count;
+    node->inputs = links;
+    node->outputs = links + input_count;
+    node->scope = graph->scope;
     for (int i = 0; i < input_count; i++)
         links[i] = inputs[i];
     graph->nodes[graph->node_count++] = node;

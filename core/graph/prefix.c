@@ -11,6 +11,8 @@ typedef struct splitter {
     uint8_t *depends; /* by tensor id */
     bool *needed;     /* by tensor id: a prefix node reads it */
     bool *in_prefix;  /* by node index */
+    int64_t *numbers; /* by tensor id: 1 + its place among the tensors of the prefix; 0: not met */
+    int64_t met;
     scl_split *split;
 } splitter;
 
@@ -128,14 +130,30 @@ static void collect_params(splitter *s, const scl_node *node)
     }
 }
 
-/* Constants by value; other tensors by dtype and shape without the batch, which a cached value
- * does not depend on. */
-static scl_hash128 tensor_signature(const scl_tensor *tensor)
+/* Tensors are numbered as the prefix meets them, so equal numbers are equal wiring whatever else
+ * the graph holds. 0: an input that is not there. */
+static int64_t number_of(splitter *s, const scl_tensor *tensor)
 {
-    int64_t head[2 + SCL_MAX_DIMS] = {tensor->dtype, tensor->kind};
+    if (tensor == NULL)
+        return 0;
+    if (s->numbers[tensor->id] == 0)
+        s->numbers[tensor->id] = ++s->met;
+    return s->numbers[tensor->id];
+}
+
+static scl_hash128 tensor_signature(splitter *s, const scl_tensor *tensor)
+{
+    int64_t head[4 + SCL_MAX_DIMS] = {number_of(s, tensor)};
+    if (tensor == NULL)
+        return scl_hash128_of(head, sizeof head);
+    head[1] = tensor->dtype;
+    head[2] = tensor->kind;
+    head[3] = tensor->shape.ndim;
     for (int i = 0; i < tensor->shape.ndim; i++)
-        head[2 + i] = tensor->shape.dim[i];
+        head[4 + i] = tensor->shape.dim[i];
     scl_hash128 hash = scl_hash128_of(head, sizeof head);
+    if (tensor->kind == SCL_TENSOR_PARAM)
+        hash = scl_hash128_join(hash, scl_hash128_of(tensor->name, strlen(tensor->name)));
     const void *values = tensor->dtype == SCL_I32 ? (const void *)tensor->ids : tensor->values;
     if (tensor->kind == SCL_TENSOR_CONSTANT)
         hash = scl_hash128_join(
@@ -143,16 +161,25 @@ static scl_hash128 tensor_signature(const scl_tensor *tensor)
     return hash;
 }
 
-static void sign(scl_split *split, const scl_node *node)
+static void sign(splitter *s, const scl_node *node)
 {
     const char *op = scl_op_describe(node->op)->name;
     scl_hash128 hash = scl_hash128_of(op, strlen(op));
     hash = scl_hash128_join(hash, scl_hash128_of(&node->attr, sizeof node->attr));
     for (int i = 0; i < node->input_count; i++)
-        if (node->inputs[i] != NULL)
-            hash = scl_hash128_join(hash, tensor_signature(node->inputs[i]));
-    split->signature = scl_hash128_join(split->signature, hash);
-    split->flops += scl_node_flops(node);
+        hash = scl_hash128_join(hash, tensor_signature(s, node->inputs[i]));
+    for (int i = 0; i < node->output_count; i++)
+        hash = scl_hash128_join(hash, tensor_signature(s, node->outputs[i]));
+    s->split->signature = scl_hash128_join(s->split->signature, hash);
+    s->split->flops += scl_node_flops(node);
+}
+
+/* Which tensors leave the prefix, and in which order, is a part of what is kept. */
+static void sign_frontier(splitter *s)
+{
+    for (size_t k = 0; k < s->split->frontier_count; k++)
+        s->split->signature =
+            scl_hash128_join(s->split->signature, tensor_signature(s, s->split->frontier[k]));
 }
 
 static scl_status fill_split(splitter *s, bool *made_in_prefix, scl_error *err)
@@ -164,7 +191,7 @@ static scl_status fill_split(splitter *s, bool *made_in_prefix, scl_error *err)
             continue;
         split->prefix[split->prefix_count++] = node;
         collect_params(s, node);
-        sign(split, node);
+        sign(s, node);
         for (int i = 0; i < node->output_count && prefix_only(s, n); i++)
             if (node->outputs[i] != NULL)
                 made_in_prefix[node->outputs[i]->id] = true;
@@ -179,6 +206,7 @@ static scl_status fill_split(splitter *s, bool *made_in_prefix, scl_error *err)
     if (!make_frontier(s, made_in_prefix))
         return scl_fail(err, SCL_FAILED, "more than %d tensors leave the frozen prefix",
                         SCL_FRONTIER_MAX);
+    sign_frontier(s);
     return SCL_OK;
 }
 
@@ -194,11 +222,13 @@ scl_status scl_graph_split(scl_graph *graph, const scl_tensor *source, scl_split
                   .depends = scl_calloc(graph->tensor_count, sizeof(uint8_t)),
                   .needed = scl_calloc(graph->tensor_count, sizeof(bool)),
                   .in_prefix = scl_calloc(graph->node_count, sizeof(bool)),
+                  .numbers = scl_calloc(graph->tensor_count, sizeof(int64_t)),
                   .split = split};
     bool *made_in_prefix = scl_calloc(graph->tensor_count, sizeof(bool));
     scl_status status = SCL_OK;
     if (split->prefix == NULL || split->live == NULL || split->params == NULL ||
-        s.depends == NULL || s.needed == NULL || s.in_prefix == NULL || made_in_prefix == NULL)
+        s.depends == NULL || s.needed == NULL || s.in_prefix == NULL || s.numbers == NULL ||
+        made_in_prefix == NULL)
         status = scl_out_of_memory(err, graph->tensor_count, "splitting the graph");
     if (status == SCL_OK) {
         mark_dependence(&s);
@@ -208,6 +238,7 @@ scl_status scl_graph_split(scl_graph *graph, const scl_tensor *source, scl_split
     scl_free(s.depends);
     scl_free(s.needed);
     scl_free(s.in_prefix);
+    scl_free(s.numbers);
     scl_free(made_in_prefix);
     if (status != SCL_OK)
         scl_split_free(split);

@@ -21,7 +21,8 @@ typedef struct scl_split {
     scl_tensor **params; /* PARAM tensors the prefix reads, in order of first use */
     size_t param_count;
     double flops;          /* of the prefix */
-    scl_hash128 signature; /* of the prefix's ops, shapes, attributes and constants */
+    scl_hash128 signature; /* of the prefix's ops, attributes, shapes, constants and wiring, and of
+                              which tensors leave it in which order */
 } scl_split;
 
 /* The prefix: nodes that depend on the input `source` and nothing else that varies, and what they

@@ -3,8 +3,10 @@
 #include "base/log.h"
 #include "graph/compiled.h"
 #include "graph/prefix.h"
+#include "samcl/samcl.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Work that must be saved per byte kept: reading a byte back costs about as much as this. */
 #define MIN_FLOPS_PER_BYTE 2000.0
@@ -57,6 +59,16 @@ static scl_status compile_live(scl_stepper *step, const scl_split *split, scl_er
     return scl_schedule_run(step->live.schedule, 0, step->once_end, err);
 }
 
+scl_hash128 scl_frozen_key(const char *version, const scl_device *device, scl_hash128 graph,
+                           scl_hash128 weights)
+{
+    const scl_hash128 parts[] = {scl_device_identity(device), graph, weights};
+    scl_hash128 key = scl_hash128_of(version, strlen(version));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        key = scl_hash128_join(key, parts[i]);
+    return key;
+}
+
 /* The same model for one image, of which only the prefix runs. */
 static scl_status compile_prefix(scl_stepper *step, scl_error *err)
 {
@@ -77,7 +89,8 @@ static scl_status compile_prefix(scl_stepper *step, scl_error *err)
     if (status == SCL_OK)
         status =
             scl_store_hash(options.model->store, split.params, split.param_count, &weights, err);
-    step->frozen_key = scl_hash128_join(split.signature, weights);
+    step->frozen_key =
+        scl_frozen_key(scl_version(), options.model->device, split.signature, weights);
     for (size_t i = 0; i < split.frontier_count && status == SCL_OK; i++) {
         step->one_frontier[i] = split.frontier[i];
         step->counts[i] = (size_t)scl_shape_count(split.frontier[i]->shape);

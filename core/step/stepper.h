@@ -1,8 +1,9 @@
 /* stepper.h — steps on a device: batches in, losses and updates out.
  *
  * What frozen layers make of an image is computed once per distinct image and kept in the cache
- * (data/prefix_cache.h) under the hash of those layers' weights, of their graph and of the image's
- * input values, so that a kept result can only be the right one. Used from one thread. */
+ * (data/prefix_cache.h) under the hash of all that it depends on: the image's input values, those
+ * layers' weights and graph, the device with its driver and kernels, and samcl's version. So a kept
+ * result can only be the right one. Used from one thread. */
 #ifndef SCL_STEP_STEPPER_H
 #define SCL_STEP_STEPPER_H
 
@@ -12,6 +13,11 @@
 #define SCL_STEPPER_MAX_LOSSES 32
 
 typedef struct scl_stepper scl_stepper;
+
+/* The half of a cache key that is the same for all images: samcl's version, scl_device_identity,
+ * scl_split.signature and scl_store_hash. The other half is the hash of an image's values. */
+scl_hash128 scl_frozen_key(const char *version, const scl_device *device, scl_hash128 graph,
+                           scl_hash128 weights);
 
 typedef struct scl_stepper_losses {
     double total; /* of this batch, with the window's mask weights */
