@@ -16,6 +16,7 @@ typedef struct evaluation {
     scl_device *device;
     scl_data_config data;
     scl_dataset *dataset;
+    scl_prefix_cache *cache;
     scl_comparison comparison;
     char *file, *folder; /* the tuned file, and where the report goes */
     terminal_bar bar;
@@ -132,6 +133,7 @@ static scl_status compare(evaluation *e, const char *split, scl_error *err)
                                             .device = e->device,
                                             .dataset = e->dataset,
                                             .split = split,
+                                            .cache = e->cache,
                                             .samples = (size_t)e->model.config.train.samples,
                                             .picture = picture,
                                             .user = e,
@@ -155,6 +157,7 @@ static scl_status evaluate(evaluation *e, const cli_args *args, scl_error *err)
     SCL_TRY(scl_device_open(e->model.config.device, &e->device, err));
     SCL_TRY(scl_tuned_model_open(&e->model, e->device, err));
     SCL_TRY(find_folder(e, args, scl_split_text(split), err));
+    SCL_TRY(scl_run_data_open_cache(&e->model.config, &e->cache, err));
     SCL_TRY(compare(e, scl_split_text(split), err));
     if (e->folder != NULL)
         SCL_TRY(write_json(e, err));
@@ -171,6 +174,7 @@ static scl_status run(const cli_args *args, scl_error *err)
     scl_status status = evaluate(&e, args, err);
     scl_comparison_free(&e.comparison);
     scl_dataset_free(e.dataset);
+    scl_prefix_cache_close(e.cache);
     scl_tuned_model_close(&e.model);
     if (e.device != NULL)
         scl_device_close(e.device);

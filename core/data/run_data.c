@@ -1,6 +1,10 @@
 #include "data/run_data.h"
 
+#include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
 
 scl_data_config scl_run_data_eval_config(const scl_data_config *data)
 {
@@ -80,5 +84,19 @@ scl_status scl_run_data_open_split(const scl_run_config *config, const scl_data_
         scl_dataset_free(train);
     if (*dataset != val)
         scl_dataset_free(val);
+    return status;
+}
+
+scl_status scl_run_data_open_cache(const scl_run_config *config, scl_prefix_cache **cache,
+                                   scl_error *err)
+{
+    const scl_cache_config *c = &config->cache;
+    char *folder =
+        c->folder != NULL ? scl_strdup(c->folder) : scl_path_join(config->output_dir, "cache");
+    if (folder == NULL)
+        return scl_out_of_memory(err, strlen(config->output_dir), "a path");
+    scl_status status = scl_prefix_cache_open((uint64_t)c->memory, (uint64_t)c->disk,
+                                              c->disk > 0 ? folder : NULL, cache, err);
+    scl_free(folder);
     return status;
 }

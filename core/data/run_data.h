@@ -3,6 +3,7 @@
 #define SCL_DATA_RUN_DATA_H
 
 #include "data/dataset.h"
+#include "data/prefix_cache.h"
 
 /* Objects of an image that are judged, for instances: all up to this many. */
 #define SCL_EVAL_MAX_OBJECTS 16
@@ -27,5 +28,10 @@ scl_split_name scl_run_data_default_split(const scl_run_config *config);
 scl_status scl_run_data_open_split(const scl_run_config *config, const scl_data_config *eval_config,
                                    scl_split_name split, scl_data_progress progress,
                                    scl_dataset **dataset, scl_error *err);
+
+/* The cache of frozen layers that training and evaluating a run share: as `cache` says, in `cache`
+ * of output_dir unless it names a folder. Errors as scl_prefix_cache_open. */
+scl_status scl_run_data_open_cache(const scl_run_config *config, scl_prefix_cache **cache,
+                                   scl_error *err);
 
 #endif

@@ -8,6 +8,7 @@ enum { ON_SOURCE = 1, ON_LIVE = 2 };
 typedef struct splitter {
     scl_graph *graph;
     const scl_tensor *source;
+    size_t end;       /* nodes from this one on are live */
     uint8_t *depends; /* by tensor id */
     bool *needed;     /* by tensor id: a prefix node reads it */
     bool *in_prefix;  /* by node index */
@@ -54,7 +55,7 @@ static bool is_cheap(const scl_node *node)
 /* Backwards, so that what a node is needed for is known when it is met. */
 static void choose_nodes(splitter *s)
 {
-    for (size_t n = s->graph->node_count; n-- > 0;) {
+    for (size_t n = s->end; n-- > 0;) {
         const scl_node *node = s->graph->nodes[n];
         bool chosen = false;
         for (int i = 0; i < node->output_count; i++) {
@@ -210,8 +211,8 @@ static scl_status fill_split(splitter *s, bool *made_in_prefix, scl_error *err)
     return SCL_OK;
 }
 
-scl_status scl_graph_split(scl_graph *graph, const scl_tensor *source, scl_split *split,
-                           scl_error *err)
+scl_status scl_graph_split(scl_graph *graph, const scl_tensor *source, const scl_tensor *last,
+                           scl_split *split, scl_error *err)
 {
     SCL_TRY(scl_graph_status(graph, err));
     *split = (scl_split){.prefix = scl_calloc(graph->node_count, sizeof(scl_node *)),
@@ -219,6 +220,7 @@ scl_status scl_graph_split(scl_graph *graph, const scl_tensor *source, scl_split
                          .params = scl_calloc(graph->tensor_count, sizeof(scl_tensor *))};
     splitter s = {.graph = graph,
                   .source = source,
+                  .end = last != NULL ? (size_t)last->producer->id + 1 : graph->node_count,
                   .depends = scl_calloc(graph->tensor_count, sizeof(uint8_t)),
                   .needed = scl_calloc(graph->tensor_count, sizeof(bool)),
                   .in_prefix = scl_calloc(graph->node_count, sizeof(bool)),

@@ -26,11 +26,12 @@ typedef struct scl_split {
 } scl_split;
 
 /* The prefix: nodes that depend on the input `source` and nothing else that varies, and what they
- * need. Cheap nodes at its end (additions, broadcasts) stay live, so that the frontier is small.
- * Tensors that cross to nodes run later get `keep`. source NULL: no prefix, only the order of
- * `live`. Free with scl_split_free. */
-scl_status scl_graph_split(scl_graph *graph, const scl_tensor *source, scl_split *split,
-                           scl_error *err);
+ * need, up to the node that makes `last` (NULL: as far as there are some), so that models which
+ * differ only behind it share results. Cheap nodes at its end (additions, broadcasts) stay live, so
+ * that the frontier is small. Tensors that cross to nodes run later get `keep`. source NULL: no
+ * prefix, only the order of `live`. Free with scl_split_free. */
+scl_status scl_graph_split(scl_graph *graph, const scl_tensor *source, const scl_tensor *last,
+                           scl_split *split, scl_error *err);
 void scl_split_free(scl_split *split);
 
 #endif

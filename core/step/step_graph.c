@@ -49,8 +49,8 @@ static void build_model(const scl_step_options *o, scl_step_graph *s)
                                .token_count = s->token_count,
                                .mask = s->mask,
                                .has_mask = s->has_mask};
-    scl_tensor *embedding = scl_sam_image_encoder(&m, s->image);
-    scl_sam_masks out = scl_sam_decode(&m, embedding, &prompts, masks, 0,
+    s->embedding = scl_sam_image_encoder(&m, s->image);
+    scl_sam_masks out = scl_sam_decode(&m, s->embedding, &prompts, masks, 0,
                                        config->classes > 0 ? config->classes : 1);
     s->logits = out.logits;
     s->iou = out.iou;

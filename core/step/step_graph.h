@@ -22,6 +22,7 @@ typedef struct scl_step_graph {
     /* Inputs in the layouts of scl_batch; NULL where the batch has none. */
     scl_tensor *image, *coords, *labels, *token_count, *mask, *has_mask;
     scl_tensor *target, *classes, *weight, *mask_weight;
+    scl_tensor *embedding;    /* what the image encoder made */
     scl_tensor *logits;       /* [M, 1, ms, ms], with classes [B, C, ms, ms]; kept */
     scl_tensor *iou;          /* [M, 1], NULL with classes; kept */
     scl_losses losses;        /* kept */

@@ -79,7 +79,8 @@ static scl_status compile_prefix(scl_stepper *step, scl_error *err)
     options.train = NULL;
     scl_status status = scl_step_graph_build(&options, &step->one, err);
     if (status == SCL_OK)
-        status = scl_graph_split(step->one.graph, step->one.image, &split, err);
+        status =
+            scl_graph_split(step->one.graph, step->one.image, step->one.embedding, &split, err);
     if (status == SCL_OK && split.frontier_count != step->frontier_count)
         status = scl_fail(err, SCL_FAILED,
                           "the frozen prefix of one image has %zu results, that "
@@ -114,11 +115,12 @@ static scl_status compile_all(scl_stepper *step, scl_error *err)
     scl_split split = {0};
     scl_graph *graph = step->graph.graph;
     bool cached = step->cache != NULL;
-    SCL_TRY(scl_graph_split(graph, cached ? step->graph.image : NULL, &split, err));
+    SCL_TRY(scl_graph_split(graph, cached ? step->graph.image : NULL, step->graph.embedding, &split,
+                            err));
     if (cached && !worth_caching(&split, step->options.layout.images)) {
         cached = false;
         scl_split_free(&split);
-        SCL_TRY(scl_graph_split(graph, NULL, &split, err));
+        SCL_TRY(scl_graph_split(graph, NULL, NULL, &split, err));
     }
     step->frontier_count = cached ? split.frontier_count : 0;
     for (size_t i = 0; i < step->frontier_count; i++)

@@ -47,20 +47,6 @@ scl_status scl_train_job_resume(scl_train_job *job, const char *folder, const ch
 
 /* ---- opening */
 
-static scl_status open_cache(scl_train_job *job, scl_error *err)
-{
-    const scl_run_config *config = &job->run.config;
-    char *folder = config->cache.folder != NULL ? scl_strdup(config->cache.folder)
-                                                : scl_path_join(config->output_dir, "cache");
-    if (folder == NULL)
-        return scl_out_of_memory(err, strlen(config->output_dir), "a path");
-    scl_status status =
-        scl_prefix_cache_open((uint64_t)config->cache.memory, (uint64_t)config->cache.disk,
-                              config->cache.disk > 0 ? folder : NULL, &job->cache, err);
-    scl_free(folder);
-    return status;
-}
-
 static scl_status open_model(scl_train_job *job, scl_device *device, scl_error *err)
 {
     scl_tuned_model *run = &job->run;
@@ -127,7 +113,7 @@ scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_p
     SCL_TRY(scl_run_data_open(&job->run.config, &job->eval_data, progress, &job->train, &job->val,
                               err));
     SCL_TRY(open_model(job, device, err));
-    return open_cache(job, err);
+    return scl_run_data_open_cache(&job->run.config, &job->cache, err);
 }
 
 void scl_train_job_close(scl_train_job *job)

@@ -44,7 +44,7 @@ static scl_hash128 signature_of(variant v)
     scl_tensor *head = layer(g, "head", third, 8, true);
     if (v == OTHER_CROSSES)
         scl_mul(g, head, a);
-    assert_ok(scl_graph_split(g, image, &split, &test_error));
+    assert_ok(scl_graph_split(g, image, NULL, &split, &test_error));
     scl_hash128 signature = split.signature;
     scl_split_free(&split);
     scl_graph_free(g);

@@ -145,7 +145,7 @@ static result run_split(const scl_split *split, const network *n)
 {
     network one = network_build(1, true, false, &test_error);
     scl_split one_split;
-    assert_ok(scl_graph_split(one.graph, one.image, &one_split, &test_error));
+    assert_ok(scl_graph_split(one.graph, one.image, NULL, &one_split, &test_error));
     assert_int_equal(one_split.frontier_count, split->frontier_count);
     scl_plan *prefix_plan = NULL, *live_plan = NULL;
     scl_schedule *prefix = NULL, *live = NULL;
@@ -192,7 +192,7 @@ static void prefix_and_rest_give_the_values_of_the_whole(void **state)
     network n = network_build(BATCH, true, false, &test_error);
     result whole = run_nodes(&n, n.graph->nodes, n.graph->node_count);
     scl_split split;
-    assert_ok(scl_graph_split(n.graph, n.image, &split, &test_error));
+    assert_ok(scl_graph_split(n.graph, n.image, NULL, &split, &test_error));
     assert_true(split.prefix_count > 0 && split.once_count > 0 && split.flops > 0);
     assert_int_equal(split.frontier_count, 2);
     assert_int_equal(split.param_count, 4);
@@ -212,7 +212,7 @@ static void trained_encoder_has_no_prefix(void **state)
     (void)state;
     network n = network_build(BATCH, true, true, &test_error);
     scl_split split;
-    assert_ok(scl_graph_split(n.graph, n.image, &split, &test_error));
+    assert_ok(scl_graph_split(n.graph, n.image, NULL, &split, &test_error));
     assert_int_equal(split.prefix_count, 0);
     assert_int_equal(split.frontier_count, 0);
     assert_int_equal(split.live_count, n.graph->node_count);
@@ -230,9 +230,9 @@ static void signature_tells_prefixes_apart(void **state)
         if (c.graph->nodes[i]->op == SCL_OP_GELU)
             c.graph->nodes[i]->op = SCL_OP_RELU;
     scl_split sa, sb, sc;
-    assert_ok(scl_graph_split(a.graph, a.image, &sa, &test_error));
-    assert_ok(scl_graph_split(b.graph, b.image, &sb, &test_error));
-    assert_ok(scl_graph_split(c.graph, c.image, &sc, &test_error));
+    assert_ok(scl_graph_split(a.graph, a.image, NULL, &sa, &test_error));
+    assert_ok(scl_graph_split(b.graph, b.image, NULL, &sb, &test_error));
+    assert_ok(scl_graph_split(c.graph, c.image, NULL, &sc, &test_error));
     assert_memory_equal(&sa.signature, &sb.signature, sizeof sa.signature);
     assert_memory_not_equal(&sa.signature, &sc.signature, sizeof sa.signature);
     scl_split_free(&sa);
@@ -303,7 +303,7 @@ static scl_status build_and_schedule(scl_error *err)
     if (status == SCL_OK)
         status = scl_graph_fuse(n.graph, err);
     if (status == SCL_OK)
-        status = scl_graph_split(n.graph, n.image, &split, err);
+        status = scl_graph_split(n.graph, n.image, NULL, &split, err);
     if (status == SCL_OK)
         status = scl_plan_create(n.graph, split.live, split.live_count, device, &plan, err);
     if (status == SCL_OK)
