@@ -164,7 +164,7 @@ scl_status describe_weights(const char *path, cJSON **out, scl_error *err)
 {
     scl_weights weights = {0};
     *out = NULL;
-    SCL_TRY(scl_weights_load(path, &weights, err));
+    SCL_TRY(scl_tuned_weights_load(path, &weights, err));
     cJSON *root = cJSON_CreateObject();
     scl_status status = root == NULL ? scl_out_of_memory(err, sizeof *root, "a description")
                                      : describe_loaded(&weights, root, err);

@@ -9,9 +9,11 @@
 
 #define CLI_CHECKPOINT_OPTIONS                                                                     \
     {"--checkpoint", "FILE",                                                                       \
-     "the model: a .pth or .safetensors file, a Hugging Face folder, or a file of samcl train",    \
+     "the model: a .pth or .safetensors file, a Hugging Face folder, a file of samcl train, or "   \
+     "the folder of its run",                                                                      \
      false},                                                                                       \
-        {"--adapter", "FILE", "a file of samcl train, over --checkpoint or the base it names",     \
+        {"--adapter", "FILE",                                                                      \
+         "a file of samcl train or its run's folder, over --checkpoint or the base it names",      \
          false},                                                                                   \
     {                                                                                              \
         "--model-type", "TYPE",                                                                    \

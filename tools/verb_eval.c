@@ -18,7 +18,7 @@ typedef struct evaluation {
     scl_dataset *dataset;
     scl_prefix_cache *cache;
     scl_comparison comparison;
-    char *file, *folder; /* the tuned file, and where the report goes */
+    char *folder; /* where the report goes */
     terminal_bar bar;
 } evaluation;
 
@@ -29,21 +29,6 @@ static bool show_progress(void *user, const char *title, size_t done, size_t tot
         e->bar = terminal_bar_start(total, 0);
     terminal_bar_update(&e->bar, done, title);
     return true;
-}
-
-/* A run's folder stands for its best checkpoint, or the last when there is no best. */
-static scl_status find_file(evaluation *e, const char *given, scl_error *err)
-{
-    static const char *const names[] = {"checkpoints/best.safetensors",
-                                        "checkpoints/last.safetensors"};
-    for (size_t i = 0; i < 2 && scl_path_is_folder(given); i++) {
-        e->file = scl_path_join(given, names[i]);
-        if (e->file != NULL && scl_path_exists(e->file))
-            return SCL_OK;
-        scl_free(e->file);
-    }
-    e->file = scl_strdup(given);
-    return e->file != NULL ? SCL_OK : scl_out_of_memory(err, strlen(given), "a path");
 }
 
 /* --out, or eval-SPLIT in the run's folder. */
@@ -88,8 +73,7 @@ static scl_status read_model(evaluation *e, const cli_args *args, scl_error *err
         scl_run_config_load(&m->config, given, args->words + 1, args->word_count - 1);
         return scl_run_plugins_open(&m->config, &m->plugins, err);
     }
-    SCL_TRY(find_file(e, given, err));
-    scl_tuned_source source = {.checkpoint = e->file,
+    scl_tuned_source source = {.checkpoint = given,
                                .settings = args->words + 1,
                                .setting_count = args->word_count - 1,
                                .with_losses = true};
@@ -178,7 +162,6 @@ static scl_status run(const cli_args *args, scl_error *err)
     scl_tuned_model_close(&e.model);
     if (e.device != NULL)
         scl_device_close(e.device);
-    scl_free(e.file);
     scl_free(e.folder);
     return status;
 }

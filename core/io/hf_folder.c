@@ -144,7 +144,8 @@ static scl_status load_weights(scl_weights *weights, const char *folder, scl_err
     }
     return scl_fail(err, SCL_BAD_DATA,
                     "%s: expected a Hugging Face folder with model.safetensors or "
-                    "pytorch_model.bin, or the .index.json of one, found none of them",
+                    "pytorch_model.bin (or the .index.json of one), or the folder of a run with "
+                    "checkpoints/best.safetensors or last.safetensors; found none of them",
                     folder);
 }
 

@@ -1,5 +1,7 @@
 #include "tuned/tuned_file.h"
 
+#include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -95,6 +97,33 @@ scl_status scl_tuned_file_save(const char *path, const scl_model *model,
 }
 
 /* ---- reading */
+
+/* The tuned file that a run's folder stands for; NULL: it is none, or out of memory. */
+static char *find_in_run(const char *folder)
+{
+    static const char *const names[] = {"checkpoints/best.safetensors",
+                                        "checkpoints/last.safetensors"};
+    char *config = scl_path_join(folder, "config.json");
+    bool other = config == NULL || scl_path_exists(config);
+    scl_free(config);
+    for (size_t i = 0; i < sizeof names / sizeof *names && !other; i++) {
+        char *path = scl_path_join(folder, names[i]);
+        if (path != NULL && scl_path_exists(path))
+            return path;
+        scl_free(path);
+    }
+    return NULL;
+}
+
+scl_status scl_tuned_weights_load(const char *path, scl_weights *weights, scl_error *err)
+{
+    char *found = scl_path_is_folder(path) ? find_in_run(path) : NULL;
+    if (found != NULL)
+        scl_log(SCL_LOG_INFO, "%s is the folder of a run: using %s", path, found);
+    scl_status status = scl_weights_load(found != NULL ? found : path, weights, err);
+    scl_free(found);
+    return status;
+}
 
 bool scl_tuned_file_is(const scl_weights *weights)
 {

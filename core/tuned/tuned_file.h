@@ -35,6 +35,10 @@ typedef struct scl_tuned_about {
     scl_train_state state;
 } scl_tuned_about;
 
+/* scl_weights_load, that also takes a run's folder for its best tuned file, else its last one,
+ * which is logged. A folder with config.json is Hugging Face's. */
+scl_status scl_tuned_weights_load(const char *path, scl_weights *weights, scl_error *err);
+
 /* Whether a loaded file is a tuned one. */
 bool scl_tuned_file_is(const scl_weights *weights);
 /* Reads the metadata; SCL_BAD_DATA when it is incomplete. */

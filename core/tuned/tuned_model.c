@@ -51,7 +51,7 @@ static scl_status keep_checkpoint(scl_tuned_model *tuned, const char *path, scl_
 static scl_status read_single(scl_tuned_model *tuned, const scl_tuned_source *source,
                               scl_error *err)
 {
-    SCL_TRY(scl_weights_load(source->checkpoint, &tuned->weights, err));
+    SCL_TRY(scl_tuned_weights_load(source->checkpoint, &tuned->weights, err));
     if (scl_tuned_file_is(&tuned->weights))
         return read_run(tuned, source, err);
     scl_weights_free(&tuned->weights);
@@ -66,7 +66,7 @@ static scl_status read_single(scl_tuned_model *tuned, const scl_tuned_source *so
 static scl_status read_adapter(scl_tuned_model *tuned, const scl_tuned_source *source,
                                scl_error *err)
 {
-    SCL_TRY(scl_weights_load(source->adapter, &tuned->weights, err));
+    SCL_TRY(scl_tuned_weights_load(source->adapter, &tuned->weights, err));
     if (!scl_tuned_file_is(&tuned->weights))
         return scl_fail(err, SCL_BAD_DATA,
                         "%s: expected an adapter file that samcl train wrote, found a checkpoint: "

@@ -290,6 +290,37 @@ static void info_describes_run_folders(void **state)
     assert_int_equal(rename("run/checkpoints/last.safetensors", "decoder.safetensors"), 0);
 }
 
+/* The folder of a run stands for its best file, else its last; one with config.json is another
+ * program's. */
+static void run_folders_stand_for_their_tuned_file(void **state)
+{
+    (void)state;
+#define ANSWER_HERE "--device", "reference", "--image", "picture.png", "--box", "3,5,30,33.5"
+    outcome o = RUN("predict", "--checkpoint", "decoder.safetensors", ANSWER_HERE);
+    assert_int_equal(o.code, 0);
+    char *answer = strdup(o.out);
+    assert_int_equal(mkdir("cells", 0700), 0);
+    EXPECT(3, "or the folder of a run with checkpoints/best.safetensors", "predict", "--checkpoint",
+           "cells", ANSWER_HERE);
+    EXPECT(3, "or the folder of a run with checkpoints/best.safetensors", "info", "cells");
+    EXPECT(3, "or the folder of a run with checkpoints/best.safetensors", "eval", "cells");
+    assert_int_equal(mkdir("cells/checkpoints", 0700), 0);
+    assert_int_equal(link("decoder.safetensors", "cells/checkpoints/last.safetensors"), 0);
+    EXPECT(0, answer, "predict", "--checkpoint", "cells", ANSWER_HERE);
+    o = RUN("predict", "--adapter", "cells/", ANSWER_HERE);
+    assert_string_equal(o.out, answer);
+    assert_non_null(strstr(o.err, "using cells/checkpoints/last.safetensors"));
+    assert_int_equal(link("lora.safetensors", "cells/checkpoints/best.safetensors"), 0);
+    EXPECT(0, "", "encode", "--checkpoint", "cells", "--device", "reference", "--image",
+           "picture.png", "--out", "cells/e.npy");
+    EXPECT(2, "cells/checkpoints/best.safetensors cannot be converted: the adapter `lora`",
+           "convert", "--checkpoint", "cells", "--to", "meta", "--out", "x.safetensors");
+    EXPECT(0, "tuned", "info", "cells");
+    assert_ok(scl_file_write("cells/config.json", "{}", 2, &test_error));
+    EXPECT(3, "expected a Hugging Face folder", "predict", "--checkpoint", "cells", ANSWER_HERE);
+    free(answer);
+}
+
 /* ---- convert */
 
 static void assert_same_weights(const char *left, const char *right)
@@ -431,6 +462,7 @@ int main(void)
         cmocka_unit_test(info_describes_checkpoints),
         cmocka_unit_test(info_describes_tuned_files),
         cmocka_unit_test(info_describes_run_folders),
+        cmocka_unit_test(run_folders_stand_for_their_tuned_file),
         cmocka_unit_test(conversion_there_and_back_changes_nothing),
         cmocka_unit_test(tuned_files_are_converted_when_they_can_be),
         cmocka_unit_test(a_full_disk_leaves_nothing_converted),
