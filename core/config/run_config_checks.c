@@ -187,6 +187,23 @@ static void check_validation(scl_run_config *config)
                                 "data.val_split");
 }
 
+/* A metric that a task does not have would be NaN, and no epoch the best. */
+static void check_metric(scl_run_config *config)
+{
+    int32_t metric = config->train.metric;
+    bool multiclass = config->data.task == SCL_TASK_MULTICLASS;
+    bool of_masks = metric == SCL_METRIC_DICE || metric == SCL_METRIC_IOU;
+    if (!is_sound(config, "train.metric") || !is_sound(config, "data.task"))
+        return;
+    if (multiclass && of_masks)
+        scl_run_config_complain(config, "train.metric",
+                                "the task multiclass has no such `metric`: write miou or loss");
+    if (!multiclass && metric == SCL_METRIC_MIOU)
+        scl_run_config_complain(config, "train.metric",
+                                "`metric` miou is for the task multiclass only: write dice, iou or "
+                                "loss");
+}
+
 /* Finds the one kind of prompt an item gives, and complains of none and of several. */
 static void settle_prompt(scl_run_config *config, size_t index)
 {
@@ -281,6 +298,7 @@ void scl_run_config_check(scl_run_config *config)
     check_class_names(config);
     check_prompts(config);
     check_validation(config);
+    check_metric(config);
     check_optimizer(config);
     check_param_groups(config);
 }

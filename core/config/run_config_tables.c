@@ -117,7 +117,7 @@ static const scl_param data_params[] = {
     ANY(class_names, STRINGS, "null", "a name for each class, in the order of the mask values"),
     ROW(ignore_index, INT, "null", 0, 65535, "mask value whose pixels do not count; null: none"),
     ROW(val_split, FLOAT, "0", 0, 0.9,
-        "share of the training images set aside for validation, when val is not given"),
+        "share of the training images set aside for validation, in place of val"),
     ROW(hflip, FLOAT, "0", 0, 1, "probability of a left-right flip"),
     ROW(vflip, FLOAT, "0", 0, 1, "probability of an upside-down flip"),
     ROW(objects_per_image, INT, "1", 1, 64,
@@ -190,7 +190,8 @@ static const char *const scheduler_types[] = {"constant", "linear", "cosine", "p
 static const scl_param lr_scheduler_params[] = {
     CHOICE(type, "constant", scheduler_types, "shape of the decay from lr to the end of training"),
     ROW(warmup_steps, INT, "0", 0, 1e9, "optimizer steps in which lr rises linearly from 0"),
-    ROW(min_lr_ratio, FLOAT, "0", 0, 1, "lr at the end of the decay, as a share of lr"),
+    ROW(min_lr_ratio, FLOAT, "0", 0, 1,
+        "lr at the end of the decay, as a share of lr (not for constant)"),
     ROW(power, FLOAT, "1", 0.1, 10, "exponent of the polynomial decay"),
 };
 SCHEMA(lr_scheduler, NULL, 0);
@@ -211,17 +212,19 @@ static const char *const metrics[] = {"dice", "iou", "miou", "loss", NULL};
 static const scl_param train_params[] = {
     ROW(epochs, INT, "20", 1, 1e6, "passes over the training images"),
     ROW(batch_size, INT, "1", 1, 65536, "images per forward and backward pass"),
-    ROW(grad_accum_steps, INT, "1", 1, 65536, "passes whose gradients make one optimizer step"),
+    ROW(grad_accum_steps, INT, "1", 1, 65536, "batches whose gradients make one optimizer step"),
     ROW(max_grad_norm, FLOAT, "1", 0, 1e6,
         "gradients are scaled down to this L2 norm; 0: no clipping"),
     ROW(patience, INT, "0", 0, 1e6,
         "stop after this many epochs without a better validation result; 0: off"),
     ROW(save_every, INT, "0", 0, 1e9,
-        "optimizer steps between checkpoints; 0: at the end of each epoch"),
+        "also save a checkpoint each time this many optimizer steps are done; 0: at the end of "
+        "each epoch only"),
     CHOICE(metric, "null", metrics,
-           "validation result the best checkpoint is chosen by; null: miou for multiclass, else "
-           "dice"),
-    ROW(samples, INT, "4", 0, 1000, "pictures of predictions saved per epoch"),
+           "validation result the best checkpoint is chosen by; null: dice for binary, iou for "
+           "instances, miou for multiclass"),
+    ROW(samples, INT, "4", 0, 1000,
+        "images in the picture of predictions that each epoch leaves; 0: no picture"),
 };
 static const scl_schema_child train_children[] = {
     MAP(optimizer, optimizer_schema, "{}", NULL, "{type: adamw, lr: 1.0e-4, weight_decay: 0.01}",
@@ -248,7 +251,7 @@ SCHEMA(cache, NULL, 0);
 #define S scl_run_config
 static const scl_param root_params[] = {
     ANY(name, STRING, "null", "name of the run and its folder; null: the run file's name"),
-    ANY(device, STRING, "auto", "auto, opencl:0, or a part of a device's name"),
+    ANY(device, STRING, "auto", "auto, opencl:N, opencl:part-of-a-name, or reference"),
     ROW(seed, INT, "0", 0, INFINITY, "fixes weights, order, augmentation and prompts"),
     ANY(output_dir, STRING, "runs", "folder the run's own folder is made in"),
     ANY(train_also, STRINGS, "[]",

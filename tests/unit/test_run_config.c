@@ -3,6 +3,8 @@
 #include "support.h"
 
 #include "config/run_config.h"
+#include "config/schema_docs.h"
+#include "eval/scores.h"
 
 #define EXAMPLE TEST_FIXTURES "/config/example.yaml"
 
@@ -197,6 +199,11 @@ static const wrong mistakes[] = {
      "runs/x.yaml:3:19: `patience` needs validation images: give data.val or data.val_split"},
     {MODEL DATA "train: {metric: dice}\n",
      "runs/x.yaml:3:17: `metric` needs validation images: give data.val or data.val_split"},
+    {MODEL VAL "train: {metric: miou}\n",
+     "runs/x.yaml:3:17: `metric` miou is for the task multiclass only: write dice, iou or loss"},
+    {MODEL "data: {train: &t {images: i, masks: m}, val: *t, task: multiclass, classes: 3}\n"
+           "train: {metric: dice}\n",
+     "runs/x.yaml:3:17: the task multiclass has no such `metric`: write miou or loss"},
 };
 
 static void each_mistake_has_its_place_and_sentence(void **state)
@@ -446,6 +453,29 @@ static void wrong_settings_name_themselves(void **state)
     scl_run_config_free(&config);
 }
 
+/* The help of `metric` says what is chosen without it. */
+static void help_names_each_tasks_metric(void **state)
+{
+    (void)state;
+    static const char *const tasks[] = {"binary", "multiclass", "instances"};
+    scl_str page = {0};
+    scl_schema_docs_configuration(&page);
+    const char *row = strstr(scl_str_text(&page), "| `metric` |");
+    assert_non_null(row);
+    for (int task = SCL_TASK_BINARY; task <= SCL_TASK_INSTANCES; task++) {
+        char wanted[64];
+        config.data.task = task;
+        config.train.metric = SCL_UNSET_INDEX;
+        snprintf(wanted, sizeof wanted, "%s for %s", scl_metric_name(scl_metric_choose(&config)),
+                 tasks[task]);
+        const char *found = strstr(row, wanted);
+        if (found == NULL || found > strchr(row, '\n'))
+            fail_msg("the help of `metric` does not say: %s", wanted);
+    }
+    config = (scl_run_config){0};
+    scl_str_free(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +484,7 @@ int main(void)
         cmocka_unit_test(each_mistake_has_its_place_and_sentence),
         cmocka_unit_test(data_keys_must_fit_together),
         cmocka_unit_test(accepted_forms),
+        cmocka_unit_test(help_names_each_tasks_metric),
         cmocka_unit_test(all_mistakes_come_at_once),
         cmocka_unit_test(unreadable_files_are_errors_of_the_run_file),
         cmocka_unit_test(settings_change_the_file),
