@@ -2,32 +2,26 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/staging.h"
 #include "base/str.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* The folder of a path; free with scl_free, NULL when out of memory. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = scl_strdup(slash == NULL ? "." : path);
-    if (folder != NULL && slash != NULL)
-        folder[slash == path ? 1 : slash - path] = '\0';
-    return folder;
-}
+#define STAGING_TAG ".part-"
 
 scl_status cli_output_check(const char *path, scl_error *err)
 {
-    struct stat info;
     if (path == NULL)
         return SCL_OK;
-    if (scl_path_base(path)[0] == '\0' || (stat(path, &info) == 0 && !S_ISREG(info.st_mode)))
+    if (scl_path_is_special(path))
+        return access(path, W_OK) == 0
+                   ? SCL_OK
+                   : scl_fail(err, SCL_FAILED, "%s cannot be written: %s", path, strerror(errno));
+    if (scl_path_base(path)[0] == '\0' || scl_path_is_folder(path))
         return scl_fail(err, SCL_FAILED, "%s cannot be written: it is not a file", path);
-    char *folder = folder_of(path);
+    char *folder = scl_path_folder(path);
     if (folder == NULL)
         return scl_out_of_memory(err, strlen(path), "a path");
     scl_status status = SCL_OK;
@@ -41,10 +35,39 @@ scl_status cli_output_check(const char *path, scl_error *err)
 scl_status cli_output_extension(const char *option, const char *path, const char *extension,
                                 scl_error *err)
 {
-    if (path == NULL || scl_ends_with(path, extension))
+    if (path == NULL || scl_ends_with(path, extension) || scl_path_is_special(path))
         return SCL_OK;
     return scl_fail(err, SCL_BAD_CONFIG, "%s: expected a name that ends in %s, found %s", option,
                     extension, path);
+}
+
+/* The last item of `outputs`, freed. */
+static void drop_last(cli_outputs *outputs)
+{
+    cli_output *last = &outputs->items[--outputs->count];
+    if (last->lock >= 0) {
+        scl_remove_tree(last->folder);
+        close(last->lock);
+    }
+    scl_free(last->path);
+    scl_free(last->folder);
+    scl_free(last->staged);
+}
+
+static scl_status stage_in_folder(cli_output *item, scl_error *err)
+{
+    item->folder = scl_staging_name(item->path, STAGING_TAG);
+    if (item->folder != NULL)
+        item->staged = scl_path_join(item->folder, scl_path_base(item->path));
+    if (item->staged == NULL)
+        return scl_out_of_memory(err, strlen(item->path), "a path");
+    scl_staging_sweep(item->path, STAGING_TAG);
+    item->lock = scl_staging_make(item->folder, true);
+    if (item->lock >= 0)
+        return SCL_OK;
+    return errno == EEXIST
+               ? scl_fail(err, SCL_BAD_CONFIG, "%s is given for two outputs", item->path)
+               : scl_fail(err, SCL_FAILED, "%s cannot be written: %s", item->path, strerror(errno));
 }
 
 scl_status cli_output_stage(cli_outputs *outputs, const char *path, const char **staged,
@@ -52,48 +75,35 @@ scl_status cli_output_stage(cli_outputs *outputs, const char *path, const char *
 {
     if (outputs->count == CLI_MAX_OUTPUTS)
         return scl_fail(err, SCL_FAILED, "internal check: too many outputs");
-    scl_str name = {0};
-    scl_str_add(&name, "%s.%ld.part", path, (long)getpid());
-    char *kept = scl_strdup(path);
-    if (name.failed || kept == NULL) {
-        scl_str_free(&name);
-        scl_free(kept);
-        return scl_out_of_memory(err, strlen(path), "a path");
-    }
-    int file = open(name.text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file < 0) {
-        scl_status status =
-            errno == EEXIST
-                ? scl_fail(err, SCL_BAD_CONFIG, "%s is given for two outputs", path)
-                : scl_fail(err, SCL_FAILED, "%s cannot be written: %s", path, strerror(errno));
-        scl_str_free(&name);
-        scl_free(kept);
-        return status;
-    }
-    close(file);
-    outputs->items[outputs->count].path = kept;
-    outputs->items[outputs->count++].staged = name.text;
-    *staged = name.text;
-    return SCL_OK;
+    cli_output *item = &outputs->items[outputs->count++];
+    *item = (cli_output){.path = scl_path_target(path), .lock = -1};
+    scl_status status = SCL_OK;
+    if (item->path == NULL)
+        status = scl_out_of_memory(err, strlen(path), "a path");
+    else if (!scl_path_is_special(item->path))
+        status = stage_in_folder(item, err);
+    if (status == SCL_OK)
+        *staged = item->staged != NULL ? item->staged : item->path;
+    else
+        drop_last(outputs);
+    return status;
 }
 
 void cli_outputs_discard(cli_outputs *outputs)
 {
-    for (size_t i = 0; i < outputs->count; i++) {
-        unlink(outputs->items[i].staged);
-        scl_free(outputs->items[i].staged);
-        scl_free(outputs->items[i].path);
-    }
-    *outputs = (cli_outputs){0};
+    while (outputs->count > 0)
+        drop_last(outputs);
 }
 
 scl_status cli_outputs_commit(cli_outputs *outputs, scl_error *err)
 {
     scl_status status = SCL_OK;
-    for (size_t i = 0; i < outputs->count && status == SCL_OK; i++)
-        if (rename(outputs->items[i].staged, outputs->items[i].path) != 0)
-            status = scl_fail(err, SCL_FAILED, "%s cannot be written: %s", outputs->items[i].path,
-                              strerror(errno));
+    for (size_t i = 0; i < outputs->count && status == SCL_OK; i++) {
+        const cli_output *item = &outputs->items[i];
+        if (item->staged != NULL && rename(item->staged, item->path) != 0)
+            status =
+                scl_fail(err, SCL_FAILED, "%s cannot be written: %s", item->path, strerror(errno));
+    }
     cli_outputs_discard(outputs);
     return status;
 }

@@ -7,10 +7,8 @@
 #include "base/mem.h"
 #include "model_use.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const cli_option options[] = {
     CLI_CHECKPOINT_OPTIONS,
@@ -63,53 +61,37 @@ static scl_status save(const cli_model *m, scl_graph *base, scl_naming naming, c
     return status;
 }
 
-static scl_status write_meta(const cli_model *m, scl_graph *base, const char *path, scl_error *err)
+static scl_status fill_folder(const cli_model *m, scl_graph *base, const char *folder,
+                              scl_error *err)
+{
+    char *text = scl_sam_config_to_hf(&m->tuned.model->config);
+    char *config = scl_path_join(folder, "config.json");
+    char *weights = scl_path_join(folder, "model.safetensors");
+    scl_status status = text == NULL || config == NULL || weights == NULL
+                            ? scl_out_of_memory(err, 4096, "config.json")
+                            : scl_make_folders(folder, err);
+    if (status == SCL_OK)
+        status = scl_file_write(config, text, strlen(text), err);
+    if (status == SCL_OK)
+        status = save(m, base, SCL_NAMING_HF, weights, err);
+    scl_free(text);
+    scl_free(config);
+    scl_free(weights);
+    return status;
+}
+
+static scl_status write_model(const cli_model *m, scl_graph *base, bool hf, const char *path,
+                              scl_error *err)
 {
     cli_outputs outputs = {0};
     const char *staged = NULL;
     scl_status status = cli_output_stage(&outputs, path, &staged, err);
     if (status == SCL_OK)
-        status = save(m, base, SCL_NAMING_META, staged, err);
+        status =
+            hf ? fill_folder(m, base, staged, err) : save(m, base, SCL_NAMING_META, staged, err);
     if (status == SCL_OK)
         return cli_outputs_commit(&outputs, err);
     cli_outputs_discard(&outputs);
-    return status;
-}
-
-static scl_status fill_folder(const cli_model *m, scl_graph *base, const char *weights,
-                              const char *config, scl_error *err)
-{
-    char *text = scl_sam_config_to_hf(&m->tuned.model->config);
-    if (text == NULL)
-        return scl_out_of_memory(err, 4096, "config.json");
-    scl_status status = scl_file_write(config, text, strlen(text), err);
-    scl_free(text);
-    SCL_TRY(status);
-    return save(m, base, SCL_NAMING_HF, weights, err);
-}
-
-/* The folder is filled under another name; on failure nothing of it is left. */
-static scl_status write_hf(const cli_model *m, scl_graph *base, const char *path, scl_error *err)
-{
-    scl_str folder = {0}, weights = {0}, config = {0};
-    scl_str_add(&folder, "%s.%ld.part", path, (long)getpid());
-    scl_str_add(&weights, "%s/model.safetensors", scl_str_text(&folder));
-    scl_str_add(&config, "%s/config.json", scl_str_text(&folder));
-    scl_status status = folder.failed || weights.failed || config.failed
-                            ? scl_out_of_memory(err, strlen(path), "a path")
-                            : scl_make_folders(folder.text, err);
-    if (status == SCL_OK)
-        status = fill_folder(m, base, weights.text, config.text, err);
-    if (status == SCL_OK && rename(folder.text, path) != 0)
-        status = scl_fail(err, SCL_FAILED, "%s cannot be written: %s", path, strerror(errno));
-    if (status != SCL_OK && !folder.failed && !weights.failed && !config.failed) {
-        unlink(weights.text);
-        unlink(config.text);
-        rmdir(folder.text);
-    }
-    scl_str_free(&folder);
-    scl_str_free(&weights);
-    scl_str_free(&config);
     return status;
 }
 
@@ -120,7 +102,7 @@ static scl_status convert(const cli_args *args, bool hf, const char *out, cli_mo
     scl_graph *base = scl_sam_catalog(&m->tuned.model->config, NULL, err);
     scl_status status = base != NULL ? check_model(m, base, hf, err) : err->status;
     if (status == SCL_OK)
-        status = hf ? write_hf(m, base, out, err) : write_meta(m, base, out, err);
+        status = write_model(m, base, hf, out, err);
     scl_graph_free(base);
     return status;
 }

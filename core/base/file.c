@@ -1,16 +1,20 @@
 #include "base/file.h"
 
 #include "base/mem.h"
+#include "base/staging.h"
 #include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define STAGING_TAG ".tmp-"
 
 scl_status scl_file_map_open(const char *path, scl_file_map *map, scl_error *err)
 {
@@ -48,32 +52,53 @@ static void writer_release(scl_file_writer *writer)
     *writer = (scl_file_writer){0};
 }
 
-scl_status scl_file_writer_open(scl_file_writer *writer, const char *path, scl_error *err)
+static scl_status cannot_write(scl_file_writer *writer, int reason, scl_error *err)
 {
-    scl_str name = {0};
-    scl_str_add(&name, "%s.tmp-%ld", path, (long)getpid());
-    *writer = (scl_file_writer){.path = scl_strdup(path), .temporary = name.text};
-    if (writer->path == NULL || name.failed) {
-        writer_release(writer);
-        return scl_out_of_memory(err, strlen(path), "a file name");
-    }
-    writer->stream = fopen(writer->temporary, "wbe");
-    if (writer->stream != NULL)
-        return SCL_OK;
-    scl_fail(err, SCL_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    scl_fail(err, SCL_FAILED, "%s: cannot be written: %s", writer->path, strerror(reason));
     writer_release(writer);
     return SCL_FAILED;
 }
 
+static scl_status open_writer(scl_file_writer *writer, const char *path, bool quick, scl_error *err)
+{
+    *writer = (scl_file_writer){.path = scl_path_target(path), .quick = quick};
+    bool direct = writer->path != NULL && scl_path_is_special(writer->path);
+    if (writer->path != NULL && !direct)
+        writer->temporary = scl_staging_name(writer->path, STAGING_TAG);
+    if (writer->path == NULL || (!direct && writer->temporary == NULL)) {
+        writer_release(writer);
+        return scl_out_of_memory(err, strlen(path), "a file name");
+    }
+    if (!direct && !quick)
+        scl_staging_sweep(writer->path, STAGING_TAG);
+    int file = direct ? open(writer->path, O_WRONLY | O_CLOEXEC)
+                      : scl_staging_make(writer->temporary, false);
+    if (file < 0)
+        return cannot_write(writer, errno, err);
+    writer->stream = fdopen(file, "wb");
+    if (writer->stream != NULL)
+        return SCL_OK;
+    int reason = errno;
+    if (!direct)
+        unlink(writer->temporary);
+    close(file);
+    return cannot_write(writer, reason, err);
+}
+
+scl_status scl_file_writer_open(scl_file_writer *writer, const char *path, scl_error *err)
+{
+    return open_writer(writer, path, false, err);
+}
+
+scl_status scl_file_writer_open_quick(scl_file_writer *writer, const char *path, scl_error *err)
+{
+    return open_writer(writer, path, true, err);
+}
+
 static bool sync_folder_of(const char *path)
 {
-    char *folder = scl_strdup(path);
-    if (folder == NULL)
-        return false;
-    char *slash = strrchr(folder, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    int fd = open(slash == NULL ? "." : slash == folder ? "/" : folder, O_RDONLY | O_DIRECTORY);
+    char *folder = scl_path_folder(path);
+    int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     bool synced = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
@@ -81,35 +106,36 @@ static bool sync_folder_of(const char *path)
     return synced;
 }
 
+/* The temporary file is renamed before it is closed: closing ends its lock. */
 scl_status scl_file_writer_commit(scl_file_writer *writer, scl_error *err)
 {
+    bool direct = writer->temporary == NULL;
     bool written = !ferror(writer->stream) && fflush(writer->stream) == 0 &&
-                   fsync(fileno(writer->stream)) == 0;
+                   (direct || writer->quick || fsync(fileno(writer->stream)) == 0) &&
+                   (direct || rename(writer->temporary, writer->path) == 0);
     int reason = errno;
-    written = fclose(writer->stream) == 0 && written;
-    writer->stream = NULL;
-    if (written && rename(writer->temporary, writer->path) != 0) {
+    if (!written && !direct)
+        unlink(writer->temporary);
+    if (fclose(writer->stream) != 0 && direct && written) {
         written = false;
         reason = errno;
     }
-    if (!written) {
-        scl_fail(err, SCL_FAILED,
-                 "%s: could not be saved: %s; the previous file, if any, is intact", writer->path,
-                 strerror(reason));
-        unlink(writer->temporary);
-    } else {
+    writer->stream = NULL;
+    if (!written)
+        scl_fail(err, SCL_FAILED, "%s: could not be saved: %s%s", writer->path, strerror(reason),
+                 direct ? "" : "; the previous file, if any, is intact");
+    else if (!direct && !writer->quick)
         sync_folder_of(writer->path);
-    }
     writer_release(writer);
     return written ? SCL_OK : SCL_FAILED;
 }
 
 void scl_file_writer_abort(scl_file_writer *writer)
 {
-    if (writer->stream != NULL)
-        fclose(writer->stream);
     if (writer->temporary != NULL)
         unlink(writer->temporary);
+    if (writer->stream != NULL)
+        fclose(writer->stream);
     writer_release(writer);
 }
 
@@ -132,6 +158,20 @@ bool scl_path_is_folder(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool scl_path_is_special(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+char *scl_path_target(const char *path)
+{
+    struct stat info;
+    char whole[PATH_MAX];
+    bool link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+    return scl_strdup(link && realpath(path, whole) != NULL ? whole : path);
 }
 
 scl_status scl_make_folders(const char *path, scl_error *err)
@@ -169,6 +209,15 @@ const char *scl_path_base(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
+}
+
+char *scl_path_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = scl_strdup(slash == NULL ? "." : path);
+    if (folder != NULL && slash != NULL)
+        folder[slash == path ? 1 : slash - path] = '\0';
+    return folder;
 }
 
 const char *scl_path_extension(const char *path)

@@ -39,7 +39,7 @@ scl_status scl_cache_file_write(const char *path, scl_hash128 key, scl_cache_arr
                                 const float *const *arrays, scl_error *err)
 {
     scl_file_writer writer;
-    SCL_TRY(scl_file_writer_open(&writer, path, err));
+    SCL_TRY(scl_file_writer_open_quick(&writer, path, err));
     head h = {.key_low = key.low,
               .key_high = key.high,
               .n = shape.n,

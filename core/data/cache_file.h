@@ -25,7 +25,8 @@ typedef enum scl_cache_found {
 /* Bytes the file of an entry takes. */
 size_t scl_cache_file_size(scl_cache_arrays shape);
 
-/* Writes atomically; SCL_FAILED with the reason. */
+/* Writes atomically; SCL_FAILED with the reason. It does not wait for the disk: after a power cut
+ * the file may be lost or damaged, which the checksum shows. */
 scl_status scl_cache_file_write(const char *path, scl_hash128 key, scl_cache_arrays shape,
                                 const float *const *arrays, scl_error *err);
 

@@ -2,11 +2,13 @@
 #include "cli/models.h"
 #include "cli/program.h"
 
+#include "base/file.h"
 #include "io/image.h"
 #include "io/json.h"
 #include "io/npy.h"
 #include "model/small_sam.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -259,7 +261,7 @@ static void an_output_that_cannot_be_written_leaves_nothing(void **state)
     struct stat before, after;
     assert_int_equal(stat("/dev/full", &before), 0);
     if (symlink("/dev/full", "full.json") == 0)
-        EXPECT(1, "not a file", PREDICT, PICTURE, "--json", "full.json");
+        EXPECT(1, "No space left", PREDICT, PICTURE, "--json", "full.json");
     assert_int_equal(stat("/dev/full", &after), 0);
     assert_int_equal(before.st_rdev, after.st_rdev);
     program_limit_files(2000); /* the mask fits, the logits don't */
@@ -267,6 +269,27 @@ static void an_output_that_cannot_be_written_leaves_nothing(void **state)
     EXPECT(1, "e2.npy", "encode", "--checkpoint", "base.safetensors", "--device", "reference",
            PICTURE, "--out", "e2.npy");
     program_limit_files(0);
+}
+
+/* A pipe under a name of any ending is written through, and stays a pipe; what a killed run staged
+ * is gone after the next one. */
+static void pipes_stay_and_leftovers_go(void **state)
+{
+    (void)state;
+    struct stat info;
+    char byte[8];
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    int reader = open("pipe", O_RDONLY | O_NONBLOCK);
+    EXPECT(0, "", PREDICT, PICTURE, "--out", "pipe");
+    assert_int_equal(read(reader, byte, sizeof byte), sizeof byte);
+    assert_memory_equal(byte + 1, "PNG", 3);
+    close(reader);
+    assert_true(lstat("pipe", &info) == 0 && S_ISFIFO(info.st_mode));
+    unlink("pipe");
+    assert_int_equal(mkdir("left.png.part-99", 0700), 0);
+    assert_ok(scl_file_write("left.png.part-99/left.png", "half", 4, &test_error));
+    EXPECT(0, "", PREDICT, PICTURE, "--out", "left.png");
+    assert_int_not_equal(lstat("left.png.part-99", &info), 0);
 }
 
 static void a_kept_file_survives_a_failure(void **state)
@@ -319,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_model_with_classes_gives_their_ids),
         cmocka_unit_test(wrong_prompts_leave_nothing),
         cmocka_unit_test(an_output_that_cannot_be_written_leaves_nothing),
+        cmocka_unit_test(pipes_stay_and_leftovers_go),
         cmocka_unit_test(a_kept_file_survives_a_failure),
         cmocka_unit_test(the_embedding_is_channels_first),
     };
