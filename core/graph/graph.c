@@ -43,10 +43,15 @@ scl_tensor *scl_graph_fail(scl_graph *graph, const char *format, ...)
     return NULL;
 }
 
+void *scl_graph_out_of_memory(scl_graph *graph, size_t bytes, const char *what)
+{
+    scl_out_of_memory(&graph->error, bytes, what);
+    return NULL;
+}
+
 static void *out_of_memory(scl_graph *graph)
 {
-    scl_out_of_memory(&graph->error, sizeof(scl_tensor), "a graph");
-    return NULL;
+    return scl_graph_out_of_memory(graph, sizeof(scl_tensor), "a graph");
 }
 
 const char *scl_graph_scope(scl_graph *graph, const char *scope)

@@ -129,9 +129,12 @@ void scl_graph_free(scl_graph *graph);
 /* SCL_OK, or the first builder error copied to err. */
 scl_status scl_graph_status(const scl_graph *graph, scl_error *err);
 
-/* Records a builder error (status SCL_FAILED unless out of memory) and returns NULL. */
+/* Records a builder error (status SCL_FAILED) and returns NULL. */
 scl_tensor *scl_graph_fail(scl_graph *graph, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same when out of host memory: SCL_DEVICE. */
+void *scl_graph_out_of_memory(scl_graph *graph, size_t bytes, const char *what);
 
 /* Names the layer that the nodes made from now on belong to; returns the previous name. */
 const char *scl_graph_scope(scl_graph *graph, const char *scope);

@@ -158,12 +158,19 @@ static void read_rows(jpeg_reader *reader)
     }
 }
 
+static scl_status failure(const jpeg_reader *reader)
+{
+    if (reader->errors.msg_code == JERR_OUT_OF_MEMORY)
+        return scl_fail(reader->err, SCL_DEVICE, "%s: out of host memory", reader->source->name);
+    return scl_fail(reader->err, SCL_BAD_DATA, "%s: the JPEG is damaged or cut off: %s",
+                    reader->source->name, reader->reason);
+}
+
 /* The only function that setjmp returns to twice: it has no local variables. */
 static scl_status decode(jpeg_reader *reader)
 {
     if (setjmp(reader->escape) != 0)
-        return scl_fail(reader->err, SCL_BAD_DATA, "%s: the JPEG is damaged or cut off: %s",
-                        reader->source->name, reader->reason);
+        return failure(reader);
     jpeg_create_decompress(&reader->cinfo);
     reader->cinfo.client_data = reader;
     reader->cinfo.progress = &reader->progress;

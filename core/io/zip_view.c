@@ -68,6 +68,8 @@ static zip_int64_t source_call(void *user, void *data, zip_uint64_t length,
 
 static scl_status damaged(zip_error_t *error, scl_error *err)
 {
+    if (zip_error_code_zip(error) == ZIP_ER_MEMORY)
+        return scl_out_of_memory(err, 1024, "reading a zip archive");
     return scl_fail(err, SCL_BAD_DATA, "the zip archive is damaged or cut short: %s",
                     zip_error_strerror(error));
 }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const scl_init ones = {SCL_INIT_ONES, 0}, zeros = {SCL_INIT_ZEROS, 0};
 
@@ -21,7 +22,7 @@ const char *scl_layer_name(const scl_sam *m, const char *format, ...)
     va_end(args);
     const char *name = scl_arena_strdup(&m->graph->arena, text);
     if (name == NULL)
-        scl_graph_fail(m->graph, "out of memory for the name %s", text);
+        scl_graph_out_of_memory(m->graph, strlen(text), "a layer's name");
     return name != NULL ? name : "";
 }
 

@@ -4,7 +4,7 @@
 
 #include "model/sam.h"
 
-/* "a.b" in the graph's arena; NULL when out of memory (recorded). */
+/* "a.b" in the graph's arena; "" when out of memory (recorded). */
 const char *scl_layer_name(const scl_sam *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -153,7 +153,7 @@ static scl_tensor *make_masks(const scl_sam *m, const two_way *t, int64_t masks,
     up = scl_reshape(g, up, SCL_SHAPE(masks, size * size, dim / 8));
     scl_tensor **vectors = scl_arena_alloc(&g->arena, (size_t)count * sizeof *vectors);
     if (vectors == NULL)
-        return scl_graph_fail(g, "out of memory for the hypernetworks");
+        return scl_graph_out_of_memory(g, (size_t)count * sizeof *vectors, "the hypernetworks");
     for (int64_t i = 0; i < count; i++) {
         scl_tensor *token = scl_slice(g, t->queries, 1, 1 + first + i, 1);
         const char *name =

@@ -79,7 +79,8 @@ scl_tensor *scl_prompt_image_pe(const scl_sam *m)
     int64_t grid = scl_sam_grid(m->config), tokens = grid * grid;
     float *centres = scl_arena_alloc(&m->graph->arena, (size_t)tokens * 2 * sizeof *centres);
     if (centres == NULL)
-        return scl_graph_fail(m->graph, "out of memory for the position code");
+        return scl_graph_out_of_memory(m->graph, (size_t)tokens * 2 * sizeof *centres,
+                                       "the position code");
     for (int64_t i = 0; i < tokens; i++) {
         centres[2 * i] = ((float)(i % grid) + 0.5f) / (float)grid;
         centres[2 * i + 1] = ((float)(i / grid) + 0.5f) / (float)grid;

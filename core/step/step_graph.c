@@ -100,7 +100,7 @@ static void accumulate(scl_step_graph *s, scl_tensor **params, scl_tensor **grad
         grads[i] = scl_accumulate(s->graph, s->accumulated[i], grads[i]);
     }
     if (s->accumulated == NULL)
-        scl_graph_fail(s->graph, "out of memory for gradient accumulation");
+        scl_graph_out_of_memory(s->graph, count * sizeof(scl_tensor *), "gradient accumulation");
 }
 
 static scl_status build_update(const scl_step_options *o, scl_step_graph *s, scl_error *err)

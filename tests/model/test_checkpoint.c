@@ -329,6 +329,43 @@ static void random_weights_depend_on_the_seed_alone(void **state)
     scl_model_free(c);
 }
 
+/* The model on a graph whose first `used` bytes are taken, so that other names and lists than those
+ * of another `used` fall on the arena's ends. */
+static scl_status build_behind(size_t used, long failing, scl_error *err)
+{
+    scl_sam_config config = small_config(SCL_SAM_META);
+    scl_graph *graph = scl_graph_create(err);
+    scl_sam m = {.graph = graph, .config = &config};
+    scl_sam_prompts none = {0};
+    assert_non_null(scl_arena_alloc(&graph->arena, used));
+    scl_tensor *image =
+        scl_input(graph, "image", SCL_F32, SCL_SHAPE(1, SMALL_IMAGE, SMALL_IMAGE, 3));
+    scl_alloc_fail_after(failing);
+    scl_tensor *embedding = scl_sam_image_encoder(&m, image);
+    scl_sam_decode(&m, embedding, &none, 1, 0, 1);
+    scl_alloc_fail_after(-1);
+    scl_status status = scl_graph_status(graph, err);
+    scl_graph_free(graph);
+    return status;
+}
+
+static void out_of_memory_is_said_wherever_it_happens(void **state)
+{
+    (void)state;
+    int failures = 0;
+    for (size_t used = 16; used < 16000; used += 48)
+        for (long n = 0;; n++) {
+            scl_error err = {0};
+            scl_status status = build_behind(used, n, &err);
+            if (status == SCL_OK)
+                break;
+            if (status != SCL_DEVICE)
+                fail_msg("%s: %s", scl_status_name(status), err.text);
+            failures++;
+        }
+    assert_true(failures > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +377,7 @@ int main(void)
         cmocka_unit_test(saved_models_load_again),
         cmocka_unit_test(wrong_type_is_named),
         cmocka_unit_test(random_weights_depend_on_the_seed_alone),
+        cmocka_unit_test(out_of_memory_is_said_wherever_it_happens),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
