@@ -61,7 +61,7 @@ static scl_status stage_in_folder(cli_output *item, scl_error *err)
         item->staged = scl_path_join(item->folder, scl_path_base(item->path));
     if (item->staged == NULL)
         return scl_out_of_memory(err, strlen(item->path), "a path");
-    scl_staging_sweep(item->path, STAGING_TAG);
+    SCL_TRY(scl_staging_sweep(item->path, STAGING_TAG, err));
     item->lock = scl_staging_make(item->folder, true);
     if (item->lock >= 0)
         return SCL_OK;

@@ -1,6 +1,7 @@
 /* verb_devices.c — samcl devices: what there is to run on. */
 #include "cli.h"
 
+#include "base/str.h"
 #include "registry.h"
 
 #include <stdio.h>
@@ -18,11 +19,12 @@ static scl_status run(const cli_args *args, scl_error *err)
                         "pocl-opencl-icd for the processor");
     for (size_t i = 0; i < count; i++) {
         const scl_device_info *d = &devices[i];
-        printf("opencl:%zu  %s\n          %s, %u compute units, %.1f GiB, largest buffer %.1f GiB\n"
+        char memory[SCL_BYTES_TEXT], largest[SCL_BYTES_TEXT];
+        printf("opencl:%zu  %s\n          %s, %u compute units, %s, largest buffer %s\n"
                "          %s, %s, driver %s\n",
                i, d->name, d->is_cpu ? "CPU" : "GPU", d->compute_units,
-               (double)d->memory_bytes / (1 << 30), (double)d->max_alloc / (1 << 30), d->platform,
-               d->version, d->driver);
+               scl_bytes_text(d->memory_bytes, memory), scl_bytes_text(d->max_alloc, largest),
+               d->platform, d->version, d->driver);
     }
     return SCL_OK;
 }

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "terminal.h"
 
+#include "base/str.h"
 #include "registry.h"
 #include "train/trainer.h"
 
@@ -45,13 +46,13 @@ static void show_start(void *user, const scl_train_job *job, int64_t trained_val
 static void show_step(void *user, const scl_train_progress *p)
 {
     view *v = user;
-    char suffix[160];
+    char suffix[160], memory[SCL_BYTES_TEXT];
     if (!v->bar_started)
         v->bar = terminal_bar_start((size_t)p->total_steps, (size_t)p->step->step - 1);
     v->bar_started = true;
-    snprintf(suffix, sizeof suffix, "epoch %d/%" PRId64 "  loss %.4f  lr %.2g  %.2f GiB",
+    snprintf(suffix, sizeof suffix, "epoch %d/%" PRId64 "  loss %.4f  lr %.2g  %s",
              (int)ceil(p->step->epoch), p->epochs, p->step->loss, p->step->lr,
-             (double)p->memory / (1 << 30));
+             scl_bytes_text(p->memory, memory));
     terminal_bar_update(&v->bar, (size_t)p->step->step, suffix);
 }
 

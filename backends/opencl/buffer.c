@@ -1,10 +1,22 @@
 /* buffer.c — device memory. */
 #include "opencl/buffer.h"
 
+#include "base/str.h"
+
 size_t cl_element_size(scl_dtype dtype)
 {
     (void)dtype; /* float and int32 alike */
     return sizeof(cl_float);
+}
+
+static scl_status no_buffer(const scl_device *device, size_t bytes, cl_int code, scl_error *err)
+{
+    char wanted[SCL_BYTES_TEXT], used[SCL_BYTES_TEXT], all[SCL_BYTES_TEXT];
+    cl_fail(err, code, "clCreateBuffer");
+    return scl_error_prefix(err, "%s for a buffer on %s, beside %s in use of its %s",
+                            scl_bytes_text(bytes, wanted), device->info.name,
+                            scl_bytes_text(device->bytes_in_use, used),
+                            scl_bytes_text(device->info.memory_bytes, all));
 }
 
 scl_status cl_buffer_create(scl_device *base, size_t bytes, scl_buffer **out, scl_error *err)
@@ -18,9 +30,7 @@ scl_status cl_buffer_create(scl_device *base, size_t bytes, scl_buffer **out, sc
     buffer->mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     if (code != CL_SUCCESS) {
         scl_free(buffer);
-        cl_fail(err, code, "clCreateBuffer");
-        return scl_error_prefix(err, "%zu bytes on %s, beside %zu in use", bytes, base->info.name,
-                                base->bytes_in_use);
+        return no_buffer(base, bytes, code, err);
     }
     scl_device_count_bytes(base, (ptrdiff_t)bytes);
     *out = buffer;

@@ -59,7 +59,9 @@ scl_status cl_fail(scl_error *err, cl_int code, const char *call)
     size_t length = strcspn(call, "(");
     return scl_fail(err, SCL_DEVICE, "%.*s failed with %s (%d)%s", (int)length, call,
                     cl_error_name(code), (int)code,
-                    is_memory(code) ? ": the device is out of memory; use a smaller batch_size or "
-                                      "image_size, or another device"
+                    is_memory(code) ? ": the device is out of memory; use a smaller batch_size "
+                                      "(with a larger grad_accum_steps), image_size or "
+                                      "objects_per_image, train fewer layers, or take another "
+                                      "device"
                                     : "");
 }

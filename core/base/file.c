@@ -69,8 +69,10 @@ static scl_status open_writer(scl_file_writer *writer, const char *path, bool qu
         writer_release(writer);
         return scl_out_of_memory(err, strlen(path), "a file name");
     }
-    if (!direct && !quick)
-        scl_staging_sweep(writer->path, STAGING_TAG);
+    if (!direct && !quick && scl_staging_sweep(writer->path, STAGING_TAG, err) != SCL_OK) {
+        writer_release(writer);
+        return SCL_DEVICE;
+    }
     int file = direct ? open(writer->path, O_WRONLY | O_CLOEXEC)
                       : scl_staging_make(writer->temporary, false);
     if (file < 0)

@@ -1,5 +1,7 @@
 #include "base/mem.h"
 
+#include "base/str.h"
+
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -54,8 +56,9 @@ char *scl_strdup(const char *text)
 
 scl_status scl_out_of_memory(scl_error *err, size_t bytes, const char *what)
 {
-    return scl_fail(err, SCL_DEVICE, "out of host memory: could not allocate %zu bytes for %s",
-                    bytes, what);
+    char text[SCL_BYTES_TEXT];
+    return scl_fail(err, SCL_DEVICE, "out of host memory: could not allocate %s for %s",
+                    scl_bytes_text(bytes, text), what);
 }
 
 bool scl_grow(void **array, size_t *capacity, size_t element_size)

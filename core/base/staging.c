@@ -64,25 +64,40 @@ static void remove_if_abandoned(const char *path)
     close(file);
 }
 
-void scl_staging_sweep(const char *path, const char *tag)
+static scl_status sweep_names(const char *folder, const scl_folder *listing, const char *prefix,
+                              scl_error *err)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        const char *name = listing->names[i];
+        if (!scl_starts_with(name, prefix) || !is_number(name + strlen(prefix)))
+            continue;
+        char *found = scl_path_join(folder, name);
+        if (found == NULL)
+            return scl_out_of_memory(err, strlen(folder), "a file name");
+        remove_if_abandoned(found);
+        scl_free(found);
+    }
+    return SCL_OK;
+}
+
+scl_status scl_staging_sweep(const char *path, const char *tag, scl_error *err)
 {
     char *folder = scl_path_folder(path);
     scl_str prefix = {0};
     scl_folder listing = {0};
+    scl_error unlisted = {0};
     scl_str_add(&prefix, "%s%s", scl_path_base(path), tag);
-    if (folder != NULL && !prefix.failed && scl_folder_list(folder, &listing, NULL) == SCL_OK)
-        for (size_t i = 0; i < listing.count; i++) {
-            const char *name = listing.names[i];
-            if (!scl_starts_with(name, prefix.text) || !is_number(name + prefix.length))
-                continue;
-            char *found = scl_path_join(folder, name);
-            if (found != NULL)
-                remove_if_abandoned(found);
-            scl_free(found);
-        }
+    scl_status status = SCL_OK;
+    if (folder == NULL || prefix.failed)
+        status = scl_out_of_memory(err, strlen(path), "a file name");
+    else if (scl_folder_list(folder, &listing, &unlisted) == SCL_OK)
+        status = sweep_names(folder, &listing, prefix.text, err);
+    else if (unlisted.status == SCL_DEVICE)
+        status = scl_fail(err, SCL_DEVICE, "%s", unlisted.text);
     scl_folder_free(&listing);
     scl_str_free(&prefix);
     scl_free(folder);
+    return status;
 }
 
 void scl_remove_tree(const char *path)

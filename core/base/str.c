@@ -118,6 +118,21 @@ const char *scl_nearest_name(const char *name, const char *const *candidates, si
     return best_distance <= limit ? best : NULL;
 }
 
+const char *scl_bytes_text(size_t bytes, char text[SCL_BYTES_TEXT])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+    /* 1023.95 and more would be shown as 1024.0 */
+    for (; value >= 1023.95 && unit < sizeof units / sizeof *units - 1; unit++)
+        value /= 1024;
+    if (bytes < 1024)
+        snprintf(text, SCL_BYTES_TEXT, "%zu byte%s", bytes, bytes == 1 ? "" : "s");
+    else
+        snprintf(text, SCL_BYTES_TEXT, "%.1f %s", value, units[unit]);
+    return text;
+}
+
 bool scl_starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

@@ -31,6 +31,10 @@ int scl_edit_distance(const char *a, const char *b);
 /* The candidate nearest to `name`, or NULL when none is near enough to be a misspelling. */
 const char *scl_nearest_name(const char *name, const char *const *candidates, size_t count);
 
+/* "1.5 GiB", "64.0 MiB", "2.3 KiB" or "100 bytes", for people; returns `text`. */
+#define SCL_BYTES_TEXT 32
+const char *scl_bytes_text(size_t bytes, char text[SCL_BYTES_TEXT]);
+
 bool scl_starts_with(const char *text, const char *prefix);
 bool scl_ends_with(const char *text, const char *suffix);
 

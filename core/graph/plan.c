@@ -1,6 +1,8 @@
 /* plan.c — lifetimes first, then the largest places first at the lowest offset that is free. */
 #include "graph/plan.h"
 
+#include "base/str.h"
+
 #include <stdlib.h>
 
 typedef struct planner {
@@ -145,6 +147,15 @@ static size_t lowest_gap(const scl_region *place, scl_region *const *neighbours,
     return offset;
 }
 
+static scl_status too_large(size_t bytes, size_t largest, scl_error *err)
+{
+    char needed[SCL_BYTES_TEXT], most[SCL_BYTES_TEXT];
+    return scl_fail(err, SCL_DEVICE,
+                    "one tensor needs %s, but the device's largest buffer is %s; use a smaller "
+                    "image_size or batch_size",
+                    scl_bytes_text(bytes, needed), scl_bytes_text(largest, most));
+}
+
 static scl_status lay_out(scl_plan *plan, scl_error *err)
 {
     size_t count = plan->place_count;
@@ -166,10 +177,7 @@ static scl_status lay_out(scl_plan *plan, scl_error *err)
         if (near > 1)
             qsort(neighbours, near, sizeof *neighbours, by_offset);
         if (place->bytes > plan->chunk_bytes)
-            status = scl_fail(err, SCL_DEVICE,
-                              "one tensor needs %zu bytes, but the device's largest buffer is %zu "
-                              "bytes; use a smaller image_size or batch_size",
-                              place->bytes, plan->chunk_bytes);
+            status = too_large(place->bytes, plan->chunk_bytes, err);
         place->offset = lowest_gap(place, neighbours, near, plan->chunk_bytes);
         if (place->offset + place->bytes > plan->arena_bytes)
             plan->arena_bytes = place->offset + place->bytes;

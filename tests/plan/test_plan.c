@@ -119,7 +119,7 @@ static void small_chunks_give_the_same_values(void **state)
     device->info.max_alloc = 1024;
     scl_error err = {0};
     assert_fails(scl_plan_create(n.graph, n.graph->nodes, n.graph->node_count, device, &plan, &err),
-                 SCL_DEVICE, err, "largest buffer is 1024 bytes");
+                 SCL_DEVICE, err, "largest buffer is 1.0 KiB");
     device->info.max_alloc = max_alloc;
     scl_graph_free(n.graph);
 }

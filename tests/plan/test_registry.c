@@ -46,12 +46,31 @@ static void other_forms_are_refused(void **state)
     }
 }
 
+static void lack_of_memory_is_told_with_a_way_out(void **state)
+{
+    (void)state;
+    static scl_device_info info;
+    scl_device *device = NULL;
+    scl_buffer *buffer = NULL;
+    scl_error err = {0};
+    if (scl_devices_list(&info, 1) == 0)
+        skip();
+    assert_ok(scl_device_open("opencl:0", &device, &test_error));
+    assert_fails(device->backend->buffer_create(device, (size_t)3 << 49, &buffer, &err), SCL_DEVICE,
+                 err, "1536.0 TiB for a buffer on ");
+    assert_non_null(strstr(err.text, "GiB: clCreateBuffer failed with CL_"));
+    assert_non_null(strstr(err.text, "use a smaller batch_size (with a larger grad_accum_steps), "
+                                     "image_size or objects_per_image"));
+    scl_device_close(device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_have_names),
         cmocka_unit_test(what_is_not_there_is_answered_with_what_is),
         cmocka_unit_test(other_forms_are_refused),
+        cmocka_unit_test(lack_of_memory_is_told_with_a_way_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

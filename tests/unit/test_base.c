@@ -122,6 +122,30 @@ static void full_disk_is_an_error_and_keeps_the_old_file(void **state)
     unlink(path);
 }
 
+static void bytes_are_told_in_units(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t bytes;
+        const char *text;
+    } cases[] = {{0, "0 bytes"},
+                 {1, "1 byte"},
+                 {1023, "1023 bytes"},
+                 {1024, "1.0 KiB"},
+                 {1536, "1.5 KiB"},
+                 {1048575, "1.0 MiB"},
+                 {(size_t)64 << 20, "64.0 MiB"},
+                 {1717986918, "1.6 GiB"},
+                 {(size_t)3 << 40, "3.0 TiB"},
+                 {SIZE_MAX, "16777216.0 TiB"}};
+    char text[SCL_BYTES_TEXT];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(scl_bytes_text(cases[i].bytes, text), cases[i].text);
+    scl_error err = {0};
+    assert_int_equal(scl_out_of_memory(&err, (size_t)1536 << 20, "a test"), SCL_DEVICE);
+    assert_string_equal(err.text, "out of host memory: could not allocate 1.5 GiB for a test");
+}
+
 static void failing_allocation_is_seen(void **state)
 {
     (void)state;
@@ -144,6 +168,7 @@ int main(void)
         cmocka_unit_test(permutation_holds_every_index_once),
         cmocka_unit_test(aborted_write_leaves_the_old_file),
         cmocka_unit_test(full_disk_is_an_error_and_keeps_the_old_file),
+        cmocka_unit_test(bytes_are_told_in_units),
         cmocka_unit_test(failing_allocation_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
