@@ -14,6 +14,26 @@ scl_data_config scl_run_data_eval_config(const scl_data_config *data)
     return config;
 }
 
+static scl_status check_folder(const char *path, const char *label, scl_error *err)
+{
+    scl_folder listing;
+    if (scl_folder_list(path, &listing, err) != SCL_OK)
+        return scl_error_prefix(err, "%s data", label);
+    scl_folder_free(&listing);
+    return SCL_OK;
+}
+
+scl_status scl_run_data_check_folders(const scl_run_config *config, scl_error *err)
+{
+    const scl_data_config *data = &config->data;
+    SCL_TRY(check_folder(data->train.images, "train", err));
+    SCL_TRY(check_folder(data->train.masks, "train", err));
+    if (!data->val.given)
+        return SCL_OK;
+    SCL_TRY(check_folder(data->val.images, "val", err));
+    return check_folder(data->val.masks, "val", err);
+}
+
 scl_status scl_run_data_open(const scl_run_config *config, const scl_data_config *eval_config,
                              scl_data_progress progress, scl_dataset **train, scl_dataset **val,
                              scl_error *err)

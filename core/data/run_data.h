@@ -12,6 +12,10 @@
  * must outlive the data sets that are opened with it. */
 scl_data_config scl_run_data_eval_config(const scl_data_config *data);
 
+/* Whether the folders to train on and to validate with are there, which is told sooner than what is
+ * wrong in them. Errors as scl_folder_list. */
+scl_status scl_run_data_check_folders(const scl_run_config *config, scl_error *err);
+
 /* What to train on, and what data.val or data.val_split sets aside (NULL in *val: nothing). Errors
  * as scl_dataset_open. */
 scl_status scl_run_data_open(const scl_run_config *config, const scl_data_config *eval_config,

@@ -13,8 +13,13 @@ scl_adaptation scl_run_plugins_adaptation(scl_run_plugins *plugins);
 
 /* Whether the run file's patterns and adapter mean anything for a model: `catalog` is what
  * scl_sam_catalog built with the adaptation. SCL_BAD_CONFIG with the place in the run file for each
- * pattern of train_also that matches no parameter, and for an adapter that changes nothing. */
+ * pattern of train_also, of the adapter's `sites` or `parameters` and of param_groups that matches
+ * nothing, and for an adapter that changes nothing. */
 scl_status scl_run_plugins_check_model(scl_run_plugins *plugins, const scl_graph *catalog,
                                        scl_error *err);
+
+/* The same for param_groups once it is known which trained parameters the losses reach. */
+scl_status scl_run_plugins_check_groups(const scl_run_plugins *plugins, scl_tensor *const *trained,
+                                        size_t count, scl_error *err);
 
 #endif

@@ -92,14 +92,24 @@ static size_t common_prefix(const char *a, const char *b)
     return length;
 }
 
+/* The name that begins most like the pattern, and the first and last ones. */
+static void show_names(const char *pattern, const name_list *names, scl_str *out)
+{
+    const char *alike = names->items[0], *first = alike, *last = names->items[names->count - 1];
+    for (size_t i = 1; i < names->count; i++) /* the last of equals shows how far an index goes */
+        if (common_prefix(names->items[i], pattern) >= common_prefix(alike, pattern))
+            alike = names->items[i];
+    bool several = names->count > 1 && strcmp(alike, first) != 0;
+    scl_str_add(out, several ? ": names are such as `%s`" : ": a name is such as `%s`", alike);
+    if (several)
+        scl_str_add(out, ", `%s`", first);
+    if (several && strcmp(alike, last) != 0)
+        scl_str_add(out, ", `%s`", last);
+}
+
 void scl_pattern_hint(const char *pattern, const char *const *names, size_t count, scl_str *out)
 {
     name_list list = {.items = names, .count = count};
-    if (suggest(&list, pattern, out) || suggest_corrected(&list, pattern, out))
-        return;
-    const char *alike = names[0];
-    for (size_t i = 1; i < count; i++) /* the last of equals shows how far an index goes */
-        if (common_prefix(names[i], pattern) >= common_prefix(alike, pattern))
-            alike = names[i];
-    scl_str_add(out, ": a name is such as `%s`", alike);
+    if (!suggest(&list, pattern, out) && !suggest_corrected(&list, pattern, out))
+        show_names(pattern, &list, out);
 }

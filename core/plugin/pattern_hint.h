@@ -4,8 +4,8 @@
 
 #include "base/str.h"
 
-/* Appends ": did you mean `mask_decoder.*`?" or, when nothing is near, the name of `names` (at
- * least one) that begins most alike. */
+/* Appends ": did you mean `mask_decoder.*`?" or, when nothing is near, up to three of `names` (at
+ * least one), beginning with the one that begins most alike. */
 void scl_pattern_hint(const char *pattern, const char *const *names, size_t count, scl_str *out);
 
 #endif

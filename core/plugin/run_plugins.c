@@ -121,5 +121,8 @@ void scl_run_plugins_close(scl_run_plugins *plugins)
     for (size_t i = 0; i < plugins->loss_count; i++)
         scl_plugin_close(&plugins->losses[i].file);
     scl_free(plugins->losses);
+    for (size_t i = 0; i < plugins->site_count; i++)
+        scl_free(plugins->sites[i]);
+    scl_free(plugins->sites);
     *plugins = (scl_run_plugins){0};
 }

@@ -21,7 +21,9 @@ typedef struct scl_run_plugins {
 
     /* What the adapter was asked about and took, see adaptation.h. */
     size_t wrapped, trained;
-    char site[128]; /* the first it was asked about */
+    char **sites; /* names, each once */
+    size_t site_count, site_capacity;
+    bool sites_lost; /* there was no memory for one */
 } scl_run_plugins;
 
 /* Opens what `config` names, reads the parameters, and finishes the config, so that the mistakes of

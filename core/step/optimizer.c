@@ -42,23 +42,6 @@ void scl_optimizer_hyper(const scl_optimizer_config *o, double lr_factor, uint64
     hyper[3] = 0;
 }
 
-static scl_status check_groups(const scl_train_config *train, scl_tensor *const *params,
-                               size_t count, scl_error *err)
-{
-    for (size_t i = 0; i < train->param_groups.count; i++) {
-        const char *pattern = train->param_groups.items[i].match;
-        bool used = false;
-        for (size_t k = 0; k < count && !used; k++)
-            used = scl_glob_match(pattern, params[k]->name);
-        if (!used)
-            return scl_fail(err, SCL_BAD_CONFIG,
-                            "train.param_groups[%zu].match: \"%s\" matches no trained parameter; "
-                            "one is \"%s\"",
-                            i, pattern, count > 0 ? params[0]->name : "(none)");
-    }
-    return SCL_OK;
-}
-
 static scl_tensor *moment(scl_graph *g, const char *prefix, const scl_tensor *param)
 {
     char name[256];
@@ -101,7 +84,6 @@ scl_status scl_optimizer_build(scl_graph *g, const scl_train_config *train,
                                scl_tensor *const *params, scl_tensor *const *grads, size_t count,
                                scl_optimizer_nodes *out, scl_error *err)
 {
-    SCL_TRY(check_groups(train, params, count, err));
     const char *outer = scl_graph_scope(g, "optimizer");
     out->grad_norm = scl_global_norm(g, grads, (int)count);
     if (out->grad_norm != NULL)

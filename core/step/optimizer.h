@@ -15,7 +15,7 @@ typedef struct scl_optimizer_nodes {
 } scl_optimizer_nodes;
 
 /* One gradient per trained parameter of `params` (entries without one are left out). The first node
- * added computes grad_norm. BAD_CONFIG when a param_group matches no parameter. */
+ * added computes grad_norm. */
 scl_status scl_optimizer_build(scl_graph *g, const scl_train_config *train,
                                scl_tensor *const *params, scl_tensor *const *grads, size_t count,
                                scl_optimizer_nodes *out, scl_error *err);

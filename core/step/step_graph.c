@@ -1,6 +1,7 @@
 #include "step/step_graph.h"
 
 #include "graph/fuse.h"
+#include "plugin/adaptation.h"
 
 #include <stdio.h>
 
@@ -114,6 +115,7 @@ static scl_status build_update(const scl_step_options *o, scl_step_graph *s, scl
     s->trained_count = collect_trained(s, params, grads);
     for (size_t i = 0; i < s->trained_count; i++)
         s->trained_values += scl_shape_count(params[i]->shape);
+    SCL_TRY(scl_run_plugins_check_groups(o->plugins, params, s->trained_count, err));
     if (o->train->grad_accum_steps > 1)
         accumulate(s, params, grads, s->trained_count);
     size_t before = s->graph->node_count;

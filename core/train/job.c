@@ -110,9 +110,10 @@ scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_p
                               scl_error *err)
 {
     job->eval_data = scl_run_data_eval_config(&job->run.config.data);
+    SCL_TRY(scl_run_data_check_folders(&job->run.config, err));
+    SCL_TRY(open_model(job, device, err));
     SCL_TRY(scl_run_data_open(&job->run.config, &job->eval_data, progress, &job->train, &job->val,
                               err));
-    SCL_TRY(open_model(job, device, err));
     return scl_run_data_open_cache(&job->run.config, &job->cache, err);
 }
 

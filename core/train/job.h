@@ -1,5 +1,6 @@
 /* job.h — everything a training needs, opened in the order in which mistakes are cheapest to find:
- * run file, plugins, data, model, and only then the run's folder. */
+ * run file, plugins, folders of the data, model, each image and mask, and only then the run's
+ * folder. */
 #ifndef SCL_TRAIN_JOB_H
 #define SCL_TRAIN_JOB_H
 
@@ -26,7 +27,7 @@ scl_status scl_train_job_read(scl_train_job *job, const char *path, const char *
 scl_status scl_train_job_resume(scl_train_job *job, const char *folder, const char *const *settings,
                                 size_t setting_count, scl_error *err);
 
-/* Opens data, model and cache on the device. */
+/* Opens model, data and cache on the device. */
 scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_progress progress,
                               scl_error *err);
 

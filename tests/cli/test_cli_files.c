@@ -417,8 +417,13 @@ static void every_mistake_of_a_run_is_told(void **state)
     EXPECT(2, "run.yaml:", "validate", "run.yaml", "train.epoch=3", "losses[0].use=dise");
     EXPECT(6, "did you mean `dice`?", "validate", "run.yaml", "losses[0].use=dise");
     EXPECT(2, "matches no parameter", "validate", "run.yaml", "train_also=[mask_decode.*]");
+    EXPECT(2, "`sites` matches no linear layer with \"nowhere.*\": names are such as `", "validate",
+           "run.yaml", "adapter={use: lora, params: {sites: [nowhere.*]}}");
     EXPECT(2, "changes nothing", "validate", "run.yaml",
-           "adapter={use: lora, params: {sites: [nowhere.*]}}");
+           "adapter={use: lora, params: {sites: []}}");
+    EXPECT(2, "matches no parameter that a loss reaches with \"*.iou_prediction_head.*\"",
+           "validate", "run.yaml",
+           "train.param_groups=[{match: \"*.iou_prediction_head.*\", lr_scale: 0.1}]");
     EXPECT(2, "matches no trained parameter", "validate", "run.yaml",
            "train.param_groups=[{match: \"image_encoder.*\", lr_scale: 0.1}]");
     EXPECT(3, "nowhere", "validate", "run.yaml", "data.train.images=nowhere");

@@ -167,6 +167,53 @@ static void patterns_that_match_nothing_leave_no_folder(void **state)
     assert_false(file_exists(folder->root, "runs/tiny"));
 }
 
+/* Reading masks may take minutes: what is wrong elsewhere is told before a mask is looked at. */
+static void cheap_checks_come_before_the_masks(void **state)
+{
+    data_folder *folder = *state;
+    const char *file = tiny_run_file(folder);
+    assert_ok(scl_file_write(data_path(folder, "masks", "03.png"), "no mask", 7, &test_error));
+    file = data_path(folder, ".", "run.yaml");
+    static const struct {
+        const char *setting;
+        scl_status status;
+        const char *words;
+    } cases[] = {
+        {"model.checkpoint=none.pth", SCL_BAD_DATA, "none.pth: cannot be opened"},
+        {"train_also=[\"mask_decode.*\"]", SCL_BAD_CONFIG, "did you mean `mask_decoder.*`?"},
+        {"train.param_groups=[{match: \"mask_decode.*\", lr: 1}]", SCL_BAD_CONFIG,
+         "`match` matches no trained parameter with \"mask_decode.*\": did you mean"},
+        {"adapter.params={parameters: [\"image_encoder.*\", neck]}", SCL_BAD_CONFIG,
+         "`parameters` matches no parameter with \"neck\": names are such as `"},
+        {"adapter={use: lora, params: {sites: [\"*.attn.qkv\", \"*.atn.proj\"]}}", SCL_BAD_CONFIG,
+         "`sites` matches no linear layer with \"*.atn.proj\": did you mean `*.attn.proj`?"},
+        {"data.train.images=nowhere", SCL_BAD_DATA, "train data: nowhere: folder cannot be read"},
+        {"seed=5", SCL_BAD_DATA, "03.png"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        scl_error err = {0};
+        tiny_options o = {.file = file, .settings = {cases[i].setting}, .setting_count = 1};
+        assert_fails(tiny_train(&o, &err), cases[i].status, err, cases[i].words);
+        assert_true(i == 6 || strstr(err.text, "03.png") == NULL);
+    }
+}
+
+/* Patterns in the file are told with their place. */
+static void patterns_have_their_place(void **state)
+{
+    scl_error err = {0};
+    data_folder *folder = *state;
+    tiny_run_file(folder);
+    FILE *file = fopen(data_path(folder, ".", "run.yaml"), "a");
+    assert_non_null(file);
+    fputs("train_also:\n  - \"mask_decoder.*\"\n  - \"promt_encoder.*\"\n", file);
+    fclose(file);
+    tiny_options o = {.file = data_path(folder, ".", "run.yaml")};
+    assert_fails(tiny_train(&o, &err), SCL_BAD_CONFIG, err,
+                 "run.yaml:20:5: `train_also` matches no parameter with \"promt_encoder.*\": did "
+                 "you mean `prompt_encoder.*`?");
+}
+
 static void damage_to_a_checkpoint_is_noticed(void **state)
 {
     char run[512], path[600];
@@ -236,6 +283,8 @@ int main(void)
         IN_FOLDER(a_loss_that_is_not_finite_names_its_images),
         IN_FOLDER(patience_ends_a_run),
         IN_FOLDER(patterns_that_match_nothing_leave_no_folder),
+        IN_FOLDER(cheap_checks_come_before_the_masks),
+        IN_FOLDER(patterns_have_their_place),
         IN_FOLDER(damage_to_a_checkpoint_is_noticed),
         IN_FOLDER(a_file_where_the_folder_should_be_is_said),
         IN_FOLDER(a_full_disk_leaves_no_half_checkpoint),

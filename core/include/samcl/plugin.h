@@ -99,7 +99,9 @@ static inline int32_t scl_pattern_matches(const char *pattern, const char *name)
     return *pattern == '\0';
 }
 
-/* Nonzero: the name matches one of the patterns. */
+/* Nonzero: the name matches one of the patterns. An adapter's parameter of type STRINGS that is
+ * called `sites` or `parameters` must be patterns of layers or of parameters: the host tells the
+ * user of those that match nothing. */
 static inline int32_t scl_patterns_match(const scl_param_strings *patterns, const char *name)
 {
     for (uint64_t i = 0; i < patterns->count; i++)
