@@ -6,25 +6,61 @@
 #include "registry.h"
 #include "train/trainer.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_wanted;
+/* A wrapper may pass on what the terminal has sent already: this soon it is the same signal. */
+#define SAME_SIGNAL_NS 300000000
+
+static _Atomic int64_t stopped_at; /* nanoseconds; 0: not yet. Any thread may get a signal. */
+static bool on_terminal;
+
+static void say(const char *text)
+{
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
 
 /* The first Ctrl-C saves and ends; the second one ends at once. */
 static void on_signal(int number)
 {
-    stop_wanted = 1;
-    signal(number, SIG_DFL);
+    (void)number;
+    struct timespec t;
+    int reason = errno;
+    int64_t first = 0;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t now = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + 1;
+    if (atomic_compare_exchange_strong(&stopped_at, &first, now)) {
+        say(on_terminal ? "\r\033[K" : "");
+        say("stopping after this step, then saving a checkpoint; Ctrl-C again stops at once\n");
+    } else if (now - first >= SAME_SIGNAL_NS) {
+        say("stopped at once; the last checkpoint stands\n");
+        _exit(SCL_INTERRUPTED);
+    }
+    errno = reason;
+}
+
+/* Each waits for the other, and neither breaks a read or write off. */
+static void handle_signals(void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 static bool wants_stop(void *user)
 {
     (void)user;
-    return stop_wanted != 0;
+    return stopped_at != 0;
 }
 
 typedef struct view {
@@ -118,9 +154,11 @@ static scl_status train(scl_train_job *job, const cli_args *args, scl_device **d
     SCL_TRY(read_job(job, args, err));
     SCL_TRY(scl_device_open(job->run.config.device, device, err));
     SCL_TRY(scl_train_job_open(job, *device, scanning, err));
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    SCL_TRY(scl_train(job, &events, err));
+    on_terminal = isatty(STDERR_FILENO);
+    handle_signals(on_signal);
+    scl_status status = scl_train(job, &events, err);
+    handle_signals(SIG_IGN); /* all is saved: there is nothing left to stop */
+    SCL_TRY(status);
     show_end(job);
     return SCL_OK;
 }

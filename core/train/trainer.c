@@ -337,6 +337,8 @@ static bool has_stalled(const trainer *t)
 static scl_status run(trainer *t, scl_error *err)
 {
     const scl_train_state *s = &t->job->state;
+    if (wants_stop(t)) /* before the first step, which may take minutes */
+        return interrupted(t, err);
     while (s->epoch < t->config->train.epochs && !has_stalled(t)) {
         while (s->batch < t->batches)
             SCL_TRY(step(t, err));

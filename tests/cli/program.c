@@ -41,20 +41,24 @@ static void apply_limit(void)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-outcome program_run(const char *const *arguments)
+static void log_path(const char *name, char path[96])
 {
-    static char out[MAX_TEXT], err[MAX_TEXT];
+    snprintf(path, 96, "%s/%s", logs, name);
+}
+
+pid_t program_start(const char *const *arguments, const char *out)
+{
     char *argv[MAX_ARGUMENTS] = {"samcl"}, out_path[96], err_path[96];
-    snprintf(out_path, sizeof out_path, "%s/out", logs);
-    snprintf(err_path, sizeof err_path, "%s/err", logs);
+    log_path("out", out_path);
+    log_path("err", err_path);
     for (size_t i = 0; arguments[i] != NULL; i++) {
         assert_true(i + 2 < MAX_ARGUMENTS);
         argv[i + 1] = (char *)(uintptr_t)arguments[i];
     }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    int flags = O_WRONLY | O_CREAT | O_TRUNC, status = 0;
-    posix_spawn_file_actions_addopen(&actions, 1, out_path, flags, 0600);
+    int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&actions, 1, out != NULL ? out : out_path, flags, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, err_path, flags, 0600);
     pid_t child;
     apply_limit();
@@ -62,10 +66,32 @@ outcome program_run(const char *const *arguments)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
     posix_spawn_file_actions_destroy(&actions);
     assert_int_equal(failed, 0);
+    return child;
+}
+
+const char *program_errors(void)
+{
+    static char err[MAX_TEXT];
+    char path[96];
+    log_path("err", path);
+    return read_log(path, err);
+}
+
+outcome program_finish(pid_t child)
+{
+    static char out[MAX_TEXT];
+    char path[96];
+    int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
+    log_path("out", path);
     return (outcome){.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-                     .out = read_log(out_path, out),
-                     .err = read_log(err_path, err)};
+                     .out = read_log(path, out),
+                     .err = program_errors()};
+}
+
+outcome program_run(const char *const *arguments)
+{
+    return program_finish(program_start(arguments, NULL));
 }
 
 void program_expect(int code, const char *words, const char *const *arguments)

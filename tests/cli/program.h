@@ -4,6 +4,8 @@
 
 #include "support.h"
 
+#include <sys/types.h>
+
 /* What a run of the program gave; the texts live until the next run. */
 typedef struct outcome {
     int code; /* exit code, or -1 when a signal ended it */
@@ -13,6 +15,14 @@ typedef struct outcome {
 /* Arguments end with NULL; the program's name is not among them. */
 outcome program_run(const char *const *arguments);
 #define RUN(...) program_run((const char *const[]){__VA_ARGS__, NULL})
+
+/* The same in two parts, with the program running in between. Its output goes to the file `out`
+ * unless that is NULL. */
+pid_t program_start(const char *const *arguments, const char *out);
+outcome program_finish(pid_t child);
+#define START(...) program_start((const char *const[]){__VA_ARGS__, NULL}, NULL)
+/* What it has written to stderr so far, until the next call. */
+const char *program_errors(void);
 
 /* No file that the program writes may have more bytes than this; 0: no limit. */
 void program_limit_files(size_t bytes);

@@ -4,7 +4,12 @@
 
 #include "base/file.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 /* The encoder is deep enough for its results to be worth keeping. */
 static const char run_text[] =
@@ -62,10 +67,126 @@ static void eval_finds_what_training_encoded(void **state)
     assert_int_equal(entries_of("kept"), 1);
 }
 
+/* ---- signals */
+
+#define LONG_RUN "train.epochs=100000"
+
+static void sleep_seconds(double seconds)
+{
+    struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&t, NULL);
+}
+
+static size_t lines_of(const char *path)
+{
+    size_t lines = 0;
+    FILE *file = fopen(path, "r");
+    for (int c; file != NULL && (c = fgetc(file)) != EOF;)
+        lines += c == '\n';
+    if (file != NULL)
+        fclose(file);
+    return lines;
+}
+
+static void wait_for_lines(const char *path, size_t lines)
+{
+    for (int i = 0; i < 3000 && lines_of(path) < lines; i++)
+        sleep_seconds(0.02);
+    assert_true(lines_of(path) >= lines);
+}
+
+static void wait_for_error_text(const char *words)
+{
+    for (int i = 0; i < 3000 && strstr(program_errors(), words) == NULL; i++)
+        sleep_seconds(0.02);
+    assert_non_null(strstr(program_errors(), words));
+}
+
+/* The step that runs is finished and saved; a signal that a wrapper repeats does no harm. */
+static void one_interrupt_saves(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char name[32], metrics[64], folder[32], words[96];
+        snprintf(name, sizeof name, "name=stopped%d", i);
+        snprintf(folder, sizeof folder, "runs/stopped%d", i);
+        snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", folder);
+        pid_t child = START("train", "train.yaml", name, LONG_RUN, "train.samples=0");
+        wait_for_lines(metrics, 3);
+        kill(child, i == 0 ? SIGINT : SIGTERM);
+        kill(child, SIGINT);
+        outcome o = program_finish(child);
+        assert_int_equal(o.code, 130);
+        assert_non_null(strstr(o.err, "stopping after this step"));
+        assert_null(strstr(o.err, "at once;"));
+        assert_null(strstr(o.err, "\033"));
+        snprintf(words, sizeof words, "samcl train --resume %s", folder);
+        assert_non_null(strstr(o.err, words));
+        /* all steps that were logged are in the checkpoint */
+        snprintf(words, sizeof words, "interrupted after step %zu;", lines_of(metrics));
+        assert_non_null(strstr(o.err, words));
+        snprintf(words, sizeof words, "%zu", lines_of(metrics));
+        EXPECT(0, words, "info", folder);
+    }
+}
+
+static void a_second_interrupt_ends_at_once(void **state)
+{
+    (void)state;
+    struct timespec before, after;
+    /* a step of this takes far longer than the test waits */
+    pid_t child = START("train", "train.yaml", "name=dear", LONG_RUN, "model.image_size=512");
+    wait_for_error_text("values trained on");
+    sleep_seconds(0.2);
+    kill(child, SIGINT);
+    wait_for_error_text("stopping after this step");
+    sleep_seconds(0.5);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    kill(child, SIGINT);
+    outcome o = program_finish(child);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_int_equal(o.code, 130);
+    assert_true(after.tv_sec - before.tv_sec < 3);
+    assert_non_null(strstr(o.err, "stopped at once"));
+    assert_null(strstr(o.err, "interrupted after step"));
+    EXPECT(0, "", "info", "runs/dear/checkpoints/last.safetensors");
+}
+
+/* Its last words wait for a full pipe: training is over, and what comes now changes nothing. */
+static void an_interrupt_after_the_end_changes_nothing(void **state)
+{
+    (void)state;
+    char text[4096] = {0};
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    int pipe = open("pipe", O_RDWR | O_NONBLOCK);
+    fcntl(pipe, F_SETPIPE_SZ, (int)sizeof text);
+    while (write(pipe, text, sizeof text) > 0) {
+    }
+    pid_t child = program_start(
+        (const char *const[]){"train", "train.yaml", "name=ended", "train.samples=0", NULL},
+        "pipe");
+    wait_for_lines("runs/ended/results.csv", 2);
+    sleep_seconds(1);
+    kill(child, SIGINT);
+    sleep_seconds(0.5);
+    kill(child, SIGINT);
+    kill(child, SIGTERM);
+    sleep_seconds(0.1);
+    while (read(pipe, text, sizeof text) > 0)
+        sleep_seconds(0.01);
+    outcome o = program_finish(child);
+    close(pipe);
+    assert_int_equal(o.code, 0);
+    assert_null(strstr(o.err, "stop"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eval_finds_what_training_encoded),
+        cmocka_unit_test(one_interrupt_saves),
+        cmocka_unit_test(a_second_interrupt_ends_at_once),
+        cmocka_unit_test(an_interrupt_after_the_end_changes_nothing),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }
