@@ -1,5 +1,6 @@
 #include "data/batch.h"
 
+#include "data/coverage.h"
 #include "samcl/plugin.h"
 
 #include <string.h>
@@ -115,15 +116,18 @@ static void clear_mask(scl_batch *batch, size_t mask)
     batch->object[mask] = 0;
 }
 
-static void write_target(scl_batch *batch, size_t mask, const int32_t *low, int32_t id)
+static void write_target(scl_batch *batch, size_t mask, const scl_sample *sample, int32_t id)
 {
     size_t pixels = mask_values(batch), at = mask * pixels;
+    if (batch->classes == NULL) {
+        scl_frame frame =
+            scl_frame_make(sample->mask.width, sample->mask.height, (int)batch->layout.mask_size);
+        scl_coverage(&frame, sample->mask.ids, id, batch->target + at, batch->weight + at);
+        return;
+    }
     for (size_t i = 0; i < pixels; i++) {
-        batch->weight[at + i] = low[i] != SCL_MASK_IGNORED;
-        if (batch->classes != NULL)
-            batch->classes[at + i] = low[i];
-        else
-            batch->target[at + i] = low[i] == id;
+        batch->weight[at + i] = sample->low[i] != SCL_MASK_IGNORED;
+        batch->classes[at + i] = sample->low[i];
     }
 }
 
@@ -147,7 +151,7 @@ static scl_status load_object(scl_batch *batch, size_t mask, const scl_data_conf
     scl_rng rng = scl_rng_make(visit->seed, "prompt", visit->epoch, object_key(visit, id));
     SCL_TRY(scl_prompt_draw(&scratch->prompter, config, &object, rng, &prompt, err));
     take_prompt(batch, mask, &prompt);
-    write_target(batch, mask, sample->low, id);
+    write_target(batch, mask, sample, id);
     batch->object[mask] = id;
     return SCL_OK;
 }

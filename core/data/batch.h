@@ -42,7 +42,7 @@ typedef struct scl_batch {
     int32_t *token_count;   /* [M] base_tokens + used prompt tokens */
     float *mask;            /* [M, ms, ms, 1] logits; NULL without mask_prompts */
     float *has_mask;        /* [M, 1, 1, 1] of 0 and 1; NULL without mask_prompts */
-    float *target;          /* [M, 1, ms, ms] of 0 and 1; NULL with multiclass */
+    float *target;          /* [M, 1, ms, ms] of 0..1, as scl_coverage; NULL with multiclass */
     int32_t *classes;       /* [B, ms, ms] ids, -1 where nothing counts; NULL unless multiclass */
     float *weight;          /* [M, 1, ms, ms] 1 inside the image, 0 in padding and ignored pixels */
     float *mask_weight;     /* [M] 1 / real masks of the accumulation window; 0 where filled up */

@@ -1,5 +1,6 @@
 /* Batches: what images and masks become in the arrays that the graph reads. */
 #include "batch_support.h"
+#include "data/coverage.h"
 #include "model/sam.h"
 
 #include <math.h>
@@ -476,7 +477,7 @@ static void data_that_changed_is_refused(void **state)
     scl_dataset_free(dataset);
 }
 
-/* A picture that is scaled: the arrays are those of scl_frame_image and scl_frame_ids. */
+/* A picture that is scaled: the arrays are those of scl_frame_image and scl_coverage. */
 static void other_sizes_are_scaled(void **state)
 {
     enum { W = 30, H = 41 };
@@ -489,7 +490,8 @@ static void other_sizes_are_scaled(void **state)
     scl_batch batch = make(&config, 1);
     load(&batch, 0, dataset, &(scl_visit){.augment = true}, 1);
     uint8_t rgb[W * H * 3];
-    int32_t ids[W * H] = {0}, low[LOW * LOW];
+    int32_t ids[W * H] = {0};
+    float target[LOW * LOW], weight[LOW * LOW];
     for (size_t i = 0; i < sizeof rgb; i++)
         rgb[i] = pattern_byte(11 + i);
     for (int y = 5; y < 31; y++)
@@ -500,12 +502,10 @@ static void other_sizes_are_scaled(void **state)
     scl_frame frame = scl_frame_make(W, H, SIDE);
     assert_ok(scl_frame_image(&frame, rgb, image, &test_error));
     frame = scl_frame_make(W, H, LOW);
-    assert_ok(scl_frame_ids(&frame, ids, low, &test_error));
+    scl_coverage(&frame, ids, 1, target, weight);
     assert_memory_equal(batch.image, image, sizeof image);
-    for (int i = 0; i < LOW * LOW; i++) {
-        assert_true(batch.target[i] == (low[i] == 1));
-        assert_true(batch.weight[i] == (low[i] != -1));
-    }
+    assert_memory_equal(batch.target, target, sizeof target);
+    assert_memory_equal(batch.weight, weight, sizeof weight);
     scl_batch_free(&batch);
     scl_dataset_free(dataset);
 }

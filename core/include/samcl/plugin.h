@@ -215,8 +215,8 @@ typedef struct scl_loss_inputs {
     uint32_t task;      /* scl_task */
     int64_t classes;    /* channels of logits: 1, or at most 4096 classes */
     scl_tensor *logits; /* float32 [B, 1, H, W]; multiclass [B, classes, H, W] */
-    scl_tensor *target; /* float32 [B, 1, H, W] of 0 and 1; multiclass: int32 class ids [B, H, W],
-                           -1 where the pixel does not count */
+    scl_tensor *target; /* float32 [B, 1, H, W]: the share of the pixel that the object covers, 0 to
+                           1; multiclass: int32 class ids [B, H, W], -1 where it does not count */
     scl_tensor *weight; /* float32 [B, 1, H, W]: 1 where a pixel counts, 0 in padding and ignored */
     scl_tensor *iou_prediction; /* float32 [B, 1], the decoder's own estimate; NULL: multiclass */
 } scl_loss_inputs;
