@@ -41,7 +41,7 @@ static scl_status no_match(const char *spec, const cl_found *found, size_t count
 {
     scl_str list = {0};
     for (size_t i = 0; i < count; i++)
-        scl_str_add(&list, "%sopencl:%zu is \"%s\" (%s)", i > 0 ? ", " : "", i, found[i].info.name,
+        scl_str_add(&list, "%sopencl:%zu, \"%s\" (%s)", i > 0 ? "; " : "", i, found[i].info.name,
                     found[i].info.platform);
     if (count == 0)
         scl_fail(err, SCL_DEVICE,

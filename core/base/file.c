@@ -239,7 +239,10 @@ scl_status scl_folder_list(const char *path, scl_folder *folder, scl_error *err)
     *folder = (scl_folder){0};
     DIR *stream = opendir(path);
     if (stream == NULL)
-        return scl_fail(err, SCL_BAD_DATA, "%s: folder cannot be read: %s", path, strerror(errno));
+        return scl_fail(err, SCL_BAD_DATA,
+                        "expected a folder, found that %s cannot be read: %s; a path that "
+                        "does not begin with / starts at the folder where samcl is called",
+                        path, strerror(errno));
     size_t capacity = 0;
     bool complete = true;
     for (struct dirent *entry; complete && (entry = readdir(stream)) != NULL;) {

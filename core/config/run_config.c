@@ -106,6 +106,18 @@ void scl_run_config_complain(scl_run_config *config, const char *path, const cha
     va_end(args);
 }
 
+scl_status scl_run_config_blame(const scl_run_config *config, const char *path, scl_error *err)
+{
+    scl_place place = {.file = config->path};
+    if (config->root != NULL)
+        place = scl_yaml_path_place(config->root, path);
+    if (place.file == NULL)
+        return err->status;
+    return place.line == 0
+               ? scl_error_prefix(err, "%s", place.file)
+               : scl_error_prefix(err, "%s:%u:%u", place.file, place.line, place.column);
+}
+
 scl_status scl_run_config_finish(scl_run_config *config, scl_error *err)
 {
     return scl_diagnostics_finish(&config->diagnostics, config->path != NULL ? config->path : "",

@@ -212,6 +212,10 @@ void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *para
 void scl_run_config_complain(scl_run_config *config, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Puts the place of a path before an error about what the path names: a folder, a checkpoint. A
+ * setting's place is "command line: key=value". Returns err->status. */
+scl_status scl_run_config_blame(const scl_run_config *config, const char *path, scl_error *err);
+
 /* SCL_OK, or SCL_BAD_CONFIG with every mistake that was collected. Call it once, last. */
 scl_status scl_run_config_finish(scl_run_config *config, scl_error *err);
 

@@ -14,11 +14,12 @@ scl_data_config scl_run_data_eval_config(const scl_data_config *data)
     return config;
 }
 
-static scl_status check_folder(const char *path, const char *label, scl_error *err)
+static scl_status check_folder(const scl_run_config *config, const char *folder, const char *key,
+                               scl_error *err)
 {
     scl_folder listing;
-    if (scl_folder_list(path, &listing, err) != SCL_OK)
-        return scl_error_prefix(err, "%s data", label);
+    if (scl_folder_list(folder, &listing, err) != SCL_OK)
+        return scl_run_config_blame(config, key, err);
     scl_folder_free(&listing);
     return SCL_OK;
 }
@@ -26,12 +27,12 @@ static scl_status check_folder(const char *path, const char *label, scl_error *e
 scl_status scl_run_data_check_folders(const scl_run_config *config, scl_error *err)
 {
     const scl_data_config *data = &config->data;
-    SCL_TRY(check_folder(data->train.images, "train", err));
-    SCL_TRY(check_folder(data->train.masks, "train", err));
+    SCL_TRY(check_folder(config, data->train.images, "data.train.images", err));
+    SCL_TRY(check_folder(config, data->train.masks, "data.train.masks", err));
     if (!data->val.given)
         return SCL_OK;
-    SCL_TRY(check_folder(data->val.images, "val", err));
-    return check_folder(data->val.masks, "val", err);
+    SCL_TRY(check_folder(config, data->val.images, "data.val.images", err));
+    return check_folder(config, data->val.masks, "data.val.masks", err);
 }
 
 scl_status scl_run_data_open(const scl_run_config *config, const scl_data_config *eval_config,

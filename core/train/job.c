@@ -59,7 +59,10 @@ static scl_status open_model(scl_train_job *job, scl_device *device, scl_error *
                                .classes = classes ? run->config.data.classes : 0,
                                .seed = (uint64_t)run->config.seed,
                                .adaptation = &run->adaptation};
-    SCL_TRY(scl_model_open(device, &source, &run->model, err));
+    if (scl_model_open(device, &source, &run->model, err) != SCL_OK)
+        return run->config.model.checkpoint != NULL && err->status == SCL_BAD_DATA
+                   ? scl_run_config_blame(&run->config, "model.checkpoint", err)
+                   : err->status;
     return scl_run_plugins_check_model(&run->plugins, run->model->catalog, err);
 }
 

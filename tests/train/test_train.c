@@ -187,7 +187,8 @@ static void cheap_checks_come_before_the_masks(void **state)
          "`parameters` matches no parameter with \"neck\": names are such as `"},
         {"adapter={use: lora, params: {sites: [\"*.attn.qkv\", \"*.atn.proj\"]}}", SCL_BAD_CONFIG,
          "`sites` matches no linear layer with \"*.atn.proj\": did you mean `*.attn.proj`?"},
-        {"data.train.images=nowhere", SCL_BAD_DATA, "train data: nowhere: folder cannot be read"},
+        {"data.train.images=nowhere", SCL_BAD_DATA,
+         "command line: data.train.images=nowhere: expected a folder, found that nowhere cannot"},
         {"seed=5", SCL_BAD_DATA, "03.png"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -212,6 +213,17 @@ static void patterns_have_their_place(void **state)
     assert_fails(tiny_train(&o, &err), SCL_BAD_CONFIG, err,
                  "run.yaml:20:5: `train_also` matches no parameter with \"promt_encoder.*\": did "
                  "you mean `prompt_encoder.*`?");
+}
+
+static void missing_folders_have_their_place(void **state)
+{
+    scl_error err = {0};
+    data_folder *folder = *state;
+    tiny_run_file(folder);
+    assert_int_equal(rename(folder->masks, data_path(folder, ".", "elsewhere")), 0);
+    const char *file = data_path(folder, ".", "run.yaml");
+    tiny_options o = {.file = file};
+    assert_fails(tiny_train(&o, &err), SCL_BAD_DATA, err, "run.yaml:8:");
 }
 
 static void damage_to_a_checkpoint_is_noticed(void **state)
@@ -285,6 +297,7 @@ int main(void)
         IN_FOLDER(patterns_that_match_nothing_leave_no_folder),
         IN_FOLDER(cheap_checks_come_before_the_masks),
         IN_FOLDER(patterns_have_their_place),
+        IN_FOLDER(missing_folders_have_their_place),
         IN_FOLDER(damage_to_a_checkpoint_is_noticed),
         IN_FOLDER(a_file_where_the_folder_should_be_is_said),
         IN_FOLDER(a_full_disk_leaves_no_half_checkpoint),

@@ -99,7 +99,7 @@ static void folders_must_hold_images(void **state)
     data_write_picture(data_path(folder, "images", "a.png"), WIDTH, HEIGHT, 7);
     check_refused(folder, &config, "masks: expected train masks here");
     rmdir(folder->masks);
-    check_refused(folder, &config, "folder cannot be read");
+    check_refused(folder, &config, "expected a folder, found that ");
 }
 
 static void leftovers_are_named(void **state)
