@@ -4,15 +4,15 @@
 usage: check_gradients.py [--model vit_b|vit_l|vit_h|small] [--build BUILD] [--keep FOLDER]
 
 Random weights, all of them trained, and one image with two objects: one asked for by a box, the
-other by two points and a mask. The loss is the mean over both of bce_with_logits + dice + 0.01 mse_iou
-on the low-resolution logits of the single mask, as samcl train computes it, whose step the program
-gradient_driver runs; autograd computes in float32 (small: float64). Prints a line per parameter, and
-exits with 1 if the relative L2 error |found - wanted| / |wanted| of one is over 1e-3, or if one has
-a gradient on one side only; a gradient of zeros is none. Softmax does not see a key projection's
-bias, so its true gradient is 0 and both sides have rounding errors alone: their difference is
-measured by the gradient of the query projection's bias of the same attention. (The encoder's key
-biases are a third of qkv.bias, which is compared as a whole.) Needs torch, segment-anything,
-transformers, safetensors.
+other by two points and a mask. The loss is the mean over both of bce_with_logits + dice +
+0.01 mse_iou on the low-resolution logits of the single mask. gradient_driver runs the step of samcl
+train, then segment-anything's model autograd in float32 (small: float64). Prints a line per
+parameter, and exits with 1 if the relative L2 error |found - wanted| / |wanted| of one is over 1e-3,
+or if one has a gradient on one side only; a gradient of zeros is none. Softmax does not see a key
+projection's bias, so its true gradient is 0 and both sides have rounding errors alone: their
+difference is measured by the gradient of the query projection's bias of the same attention. (The
+encoder's key biases are a third of qkv.bias, which is compared as a whole.) Needs torch,
+segment-anything, transformers, safetensors.
 """
 
 import argparse
@@ -134,7 +134,7 @@ def compare(found, wanted):
         gap = float((own.double() - gradient.double()).norm())
         if scales[name] == 0 and gap == 0:
             none.append(name)
-        elif own.shape != gradient.shape or scales[name] == 0 or not own.any():
+        elif own.shape != gradient.shape or scales[name] == 0 or not own.any() or math.isnan(gap):
             errors[name] = math.inf
         else:
             errors[name] = gap / scales[name]
