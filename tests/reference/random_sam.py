@@ -13,7 +13,7 @@ HF_VISION = {
     "vit_h": dict(hidden_size=1280, num_hidden_layers=32, num_attention_heads=16,
                   global_attn_indexes=[7, 15, 23, 31], mlp_dim=5120),
 }
-EMBEDDINGS = ("_token.", "_tokens.", "_embed.weight", "point_embed", "positional", "pe_layer")
+EMBEDDINGS = ("iou_token.", "mask_tokens.", "_embed.weight", "point_embed", "positional", "pe_layer")
 
 
 def random_values(name, shape, generator):
