@@ -82,6 +82,7 @@ static inline scl_data_config data_config(int32_t task)
                              .classes = SCL_UNSET_INT,
                              .ignore_index = SCL_UNSET_INT,
                              .prompts = {&none, 1},
+                             .random_crop = 1,
                              .objects_per_image = 1,
                              .min_object_area = 1};
 }

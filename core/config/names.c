@@ -55,6 +55,12 @@ static const char *const synonyms[][12] = {
     {"min_object_area", "min_mask_region_area", "min_area", "min_size"},
     {"hflip", "fliplr", "horizontal_flip", "flip"},
     {"vflip", "flipud", "vertical_flip"},
+    {"random_crop", "random_resized_crop", "crop"},
+    {"brightness", "random_brightness"},
+    {"contrast", "random_contrast"},
+    {"gamma", "random_gamma", "gamma_limit"},
+    {"invert", "random_invert", "invert_img"},
+    {"grayscale", "random_grayscale", "to_gray", "greyscale"},
     {"count", "n", "num", "n_points", "num_points"},
     {"negative", "negatives", "n_neg", "num_negative"},
     {"jitter", "noise_scale", "box_jitter", "perturb"},
@@ -170,13 +176,23 @@ static const char *suggest_elsewhere(const scl_schema_reader *reader, const char
     return text;
 }
 
+/* Beside `use`, an unknown key is most likely the plugin's, whatever it means in another map. */
+static bool is_of_a_plugin(const scl_schema *schema)
+{
+    for (size_t i = 0; i < schema->child_count; i++)
+        if (schema->children[i].kind == SCL_CHILD_PARAMS)
+            return true;
+    return false;
+}
+
 /* ": did you mean …", or NULL. In the arena of the diagnostics. A known name, even of another map,
  * is a better guess than a near one. */
 static const char *suggestion(const scl_schema_reader *reader, const scl_schema *schema,
                               const char *name)
 {
     const char *here = meant_here(schema, name);
-    const char *text = here == NULL ? suggest_elsewhere(reader, name, meant_here) : NULL;
+    bool look_elsewhere = here == NULL && !is_of_a_plugin(schema);
+    const char *text = look_elsewhere ? suggest_elsewhere(reader, name, meant_here) : NULL;
     if (here == NULL && text == NULL)
         here = nearest_here(schema, name);
     if (here != NULL)

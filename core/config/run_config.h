@@ -81,7 +81,10 @@ typedef struct scl_data_config {
         scl_prompt_config *items;
         size_t count;
     } prompts;
-    double hflip, vflip;
+    double hflip, vflip, transpose;     /* probabilities, as invert and grayscale */
+    double random_crop;                 /* least share of each side; 1: off */
+    double brightness, contrast, gamma; /* ranges, see data/augment.h; 0: off */
+    double invert, grayscale;
     int64_t objects_per_image;
     int64_t min_object_area; /* pixels */
     int32_t value_range;     /* scl_image_range of io/image.h */

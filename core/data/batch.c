@@ -168,6 +168,11 @@ static void draw_objects(scl_objects *objects, size_t wanted, const scl_visit *v
     }
 }
 
+static size_t at_most(size_t count, size_t limit)
+{
+    return count < limit ? count : limit;
+}
+
 scl_status scl_batch_load(scl_batch *batch, int64_t slot, const scl_dataset *dataset,
                           const scl_visit *visit, float mask_weight, scl_batch_scratch *scratch,
                           scl_error *err)
@@ -180,13 +185,17 @@ scl_status scl_batch_load(scl_batch *batch, int64_t slot, const scl_dataset *dat
     batch->about[slot] = (scl_batch_image){
         .name = item->name,
         .item = visit->item,
-        .width = item->width,
-        .height = item->height,
+        .width = scratch->sample.mask.width,
+        .height = scratch->sample.mask.height,
         .hash = scl_hash128_of(image, image_values(batch) * sizeof *image),
     };
     scl_objects *objects = &scratch->sample.objects;
     size_t places = (size_t)layout->objects, first = (size_t)slot * places;
     draw_objects(objects, places, visit);
+    /* The weights of a window sum to 1 whatever the crops leave, and are unchanged without one. */
+    size_t expected = at_most(item->objects, places), found = at_most(objects->count, places);
+    if (found != expected)
+        mask_weight *= (float)expected / (float)found;
     for (size_t i = 0; i < places; i++) {
         if (i >= objects->count) {
             clear_mask(batch, first + i);

@@ -28,10 +28,10 @@ scl_batch_layout scl_batch_layout_make(const scl_data_config *config, const scl_
 
 /* What an image of a batch is; name is NULL where the batch is filled up. */
 typedef struct scl_batch_image {
-    const char *name; /* borrowed from the data set */
-    size_t item;      /* of the data set */
-    int width, height;
-    scl_hash128 hash; /* of its S * S * 3 input values: equal hash, equal input */
+    const char *name;  /* borrowed from the data set */
+    size_t item;       /* of the data set */
+    int width, height; /* as it is seen: of a crop, its own */
+    scl_hash128 hash;  /* of its S * S * 3 input values: equal hash, equal input */
 } scl_batch_image;
 
 typedef struct scl_batch {
@@ -65,7 +65,8 @@ typedef struct scl_batch_scratch {
 scl_status scl_batch_make(scl_batch *batch, const scl_batch_layout *layout, scl_error *err);
 void scl_batch_free(scl_batch *batch);
 
-/* Loads a visit into place `slot` of 0..B-1. `mask_weight` is that of each of its masks. Sets all
+/* Loads a visit into place `slot` of 0..B-1. `mask_weight` is that of each of its masks;
+ * where a crop left fewer than the file has, they share the others' alike. Sets all
  * arrays and `about` there and adds to real_masks. Errors as scl_sample_load. */
 scl_status scl_batch_load(scl_batch *batch, int64_t slot, const scl_dataset *dataset,
                           const scl_visit *visit, float mask_weight, scl_batch_scratch *scratch,

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define PIXEL_BYTES_MAX 16
-
 static const float pixel_mean[3] = {123.675f, 116.28f, 103.53f};
 static const float pixel_deviation[3] = {58.395f, 57.12f, 57.375f};
 
@@ -84,29 +82,4 @@ scl_status scl_frame_ids(const scl_frame *frame, const int32_t *ids, int32_t *ou
             out[y * side + x] = -1;
     }
     return SCL_OK;
-}
-
-static void swap_pixels(uint8_t *a, uint8_t *b, size_t bytes)
-{
-    uint8_t keep[PIXEL_BYTES_MAX];
-    memcpy(keep, a, bytes);
-    memcpy(a, b, bytes);
-    memcpy(b, keep, bytes);
-}
-
-void scl_flip(void *data, int width, int height, size_t pixel, bool left_right, bool upside_down)
-{
-    uint8_t *bytes = data;
-    size_t columns = (size_t)width, rows = (size_t)height;
-    for (size_t y = 0; left_right && y < rows; y++) {
-        uint8_t *row = bytes + y * columns * pixel;
-        for (size_t x = 0; x < columns / 2; x++)
-            swap_pixels(row + x * pixel, row + (columns - 1 - x) * pixel, pixel);
-    }
-    for (size_t y = 0; upside_down && y < rows / 2; y++) {
-        uint8_t *top = bytes + y * columns * pixel;
-        uint8_t *bottom = bytes + (rows - 1 - y) * columns * pixel;
-        for (size_t x = 0; x < columns; x++)
-            swap_pixels(top + x * pixel, bottom + x * pixel, pixel);
-    }
 }

@@ -8,7 +8,6 @@
 
 #include "base/status.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,8 +35,5 @@ scl_status scl_frame_image(const scl_frame *frame, const uint8_t *rgb, float *ou
  * transformers' SamImageProcessorPil on segmentation maps but for the -1. SCL_DEVICE when out of
  * memory. */
 scl_status scl_frame_ids(const scl_frame *frame, const int32_t *ids, int32_t *out, scl_error *err);
-
-/* Mirrors pixels of `pixel` bytes in place. */
-void scl_flip(void *data, int width, int height, size_t pixel, bool left_right, bool upside_down);
 
 #endif

@@ -14,7 +14,7 @@ typedef struct scl_loader_options {
     int64_t window;              /* batches that make one optimizer step, at least 1 */
     uint64_t seed;
     bool shuffle;         /* a new order in each epoch; else that of the data set */
-    bool augment;         /* flips */
+    bool augment;         /* see augment.h */
     int64_t epoch, batch; /* the first batch to deliver; `batch` may be scl_loader_batches */
     int64_t end_epoch;    /* the epoch after the last */
 } scl_loader_options;

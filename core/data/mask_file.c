@@ -42,7 +42,7 @@ void scl_mask_free(scl_mask *mask)
     *mask = (scl_mask){0};
 }
 
-static scl_status reserve(scl_mask *mask, size_t pixels, scl_error *err)
+scl_status scl_mask_reserve(scl_mask *mask, size_t pixels, scl_error *err)
 {
     if (pixels <= mask->capacity)
         return SCL_OK;
@@ -306,7 +306,7 @@ static void settle_ids(const source *s, int32_t *values)
 
 static scl_status interpret(source *s, scl_mask *mask, scl_error *err)
 {
-    SCL_TRY(reserve(mask, s->pixels, err));
+    SCL_TRY(scl_mask_reserve(mask, s->pixels, err));
     mask->width = s->image.width;
     mask->height = s->image.height;
     SCL_TRY(take_values(s, mask->ids, err));

@@ -43,6 +43,9 @@ typedef struct scl_mask {
 scl_status scl_mask_read(scl_mask *mask, const char *path, const scl_data_config *config,
                          scl_error *err);
 
+/* Room for `pixels` ids, whose values are lost. SCL_DEVICE when out of memory. */
+scl_status scl_mask_reserve(scl_mask *mask, size_t pixels, scl_error *err);
+
 /* The text of the list above. */
 const char *scl_mask_kind_text(scl_mask_kind kind);
 

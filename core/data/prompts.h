@@ -24,7 +24,7 @@ int64_t scl_prompt_slots(const scl_data_config *config);
 /* Whether any configured prompt is a mask. */
 bool scl_prompt_has_mask(const scl_data_config *config);
 
-/* The object that is asked for, everywhere as it is seen after flips. Borrowed. */
+/* The object that is asked for, everywhere as it is seen after augmentation. Borrowed. */
 typedef struct scl_prompt_object {
     int32_t id;
     const scl_mask *mask;   /* original size */

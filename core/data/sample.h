@@ -1,7 +1,8 @@
-/* sample.h — one visit of one image: the file, flipped by chance, as the model sees it. */
+/* sample.h — one visit of one image: the file, changed by chance, as the model sees it. */
 #ifndef SCL_DATA_SAMPLE_H
 #define SCL_DATA_SAMPLE_H
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "data/frame.h"
 #include "data/objects.h"
@@ -10,16 +11,17 @@
 typedef struct scl_visit {
     uint64_t seed, epoch;
     size_t item;  /* of the data set */
-    bool augment; /* flips, by data.hflip and data.vflip */
+    bool augment; /* see augment.h */
 } scl_visit;
 
-/* Image and mask are flipped alike. Zero-initialise; free with scl_sample_free. Buffers are used
+/* Image and mask are moved alike. Zero-initialise; free with scl_sample_free. Buffers are used
  * again by the next load; one thread. */
 typedef struct scl_sample {
-    scl_frame frame; /* of the image */
-    scl_mask mask;   /* original size */
-    scl_objects objects;
-    int32_t *low; /* [low_side, low_side] the mask as scl_frame_ids makes it */
+    scl_frame frame;     /* of the picture as it is seen: a crop is smaller than the file */
+    scl_mask mask;       /* as it is seen, width and height of the frame */
+    scl_mask file;       /* a buffer */
+    scl_objects objects; /* that are seen, with an object in the file at least one */
+    int32_t *low;        /* [low_side, low_side] the mask as scl_frame_ids makes it */
     size_t low_side;
 } scl_sample;
 

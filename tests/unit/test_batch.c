@@ -492,12 +492,12 @@ static void other_sizes_are_scaled(void **state)
     uint8_t rgb[W * H * 3];
     int32_t ids[W * H] = {0};
     float target[LOW * LOW], weight[LOW * LOW];
-    for (size_t i = 0; i < sizeof rgb; i++)
-        rgb[i] = pattern_byte(11 + i);
+    for (size_t y = 0; y < H; y++)
+        for (size_t i = 0; i < W * 3; i++)
+            rgb[(H - 1 - y) * W * 3 + i] = pattern_byte(11 + y * W * 3 + i);
     for (int y = 5; y < 31; y++)
         for (int x = 3; x < 20; x++)
             ids[(H - 1 - y) * W + x] = 1;
-    scl_flip(rgb, W, H, 3, false, true);
     float image[SIDE * SIDE * 3];
     scl_frame frame = scl_frame_make(W, H, SIDE);
     assert_ok(scl_frame_image(&frame, rgb, image, &test_error));

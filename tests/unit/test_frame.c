@@ -117,21 +117,6 @@ static void low_masks_equal_transformers(void **state)
     assert_int_equal(cases, 5);
 }
 
-static void flips_mirror_pixels(void **state)
-{
-    (void)state;
-    char both[] = "abcdefghi"; /* 3 x 3 pixels of a byte */
-    scl_flip(both, 3, 3, 1, true, false);
-    assert_string_equal(both, "cbafedihg");
-    scl_flip(both, 3, 3, 1, false, true);
-    assert_string_equal(both, "ihgfedcba");
-    char wide[] = "ABCDEFabcdef"; /* 2 x 2 pixels of 3 bytes */
-    scl_flip(wide, 2, 2, 3, true, true);
-    assert_string_equal(wide, "defabcDEFABC");
-    scl_flip(wide, 2, 2, 3, false, false);
-    assert_string_equal(wide, "defabcDEFABC");
-}
-
 static void failing_allocations_are_reported(void **state)
 {
     (void)state;
@@ -160,7 +145,6 @@ int main(void)
         cmocka_unit_test(coordinates_equal_segment_anything),
         cmocka_unit_test(images_equal_segment_anything),
         cmocka_unit_test(low_masks_equal_transformers),
-        cmocka_unit_test(flips_mirror_pixels),
         cmocka_unit_test(failing_allocations_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
