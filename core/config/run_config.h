@@ -106,7 +106,8 @@ typedef struct scl_loss_config {
 typedef enum scl_optimizer_type {
     SCL_OPTIMIZER_SGD,
     SCL_OPTIMIZER_ADAM,
-    SCL_OPTIMIZER_ADAMW
+    SCL_OPTIMIZER_ADAMW,
+    SCL_OPTIMIZER_MUON /* matrices; AdamW for the rest */
 } scl_optimizer_type;
 
 typedef struct scl_optimizer_config {
@@ -114,7 +115,8 @@ typedef struct scl_optimizer_config {
     int32_t type;  /* scl_optimizer_type */
     double lr, weight_decay;
     scl_param_floats betas; /* always two */
-    double eps, momentum;
+    double eps;
+    double momentum; /* unset: 0.95 for muon, else 0 */
     int32_t nesterov;
 } scl_optimizer_config;
 

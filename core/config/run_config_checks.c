@@ -265,7 +265,8 @@ static void check_optimizer(scl_run_config *config)
                                         item_path(config, "train.optimizer.betas", (size_t)i, ""),
                                         "each of `betas` must be below 1");
     }
-    if (optimizer->nesterov && (optimizer->type != SCL_OPTIMIZER_SGD || optimizer->momentum == 0) &&
+    bool has_momentum = optimizer->momentum > 0;
+    if (optimizer->nesterov && (optimizer->type != SCL_OPTIMIZER_SGD || !has_momentum) &&
         is_sound(config, "train.optimizer.type") && is_sound(config, "train.optimizer.momentum"))
         scl_run_config_complain(config, "train.optimizer.nesterov",
                                 "`nesterov` needs type: sgd and a `momentum` above 0");

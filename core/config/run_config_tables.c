@@ -185,16 +185,18 @@ SCHEMA(loss, loss_children, COUNT(loss_children));
 /* ------------------------------------------------------------------ train */
 
 #define S scl_optimizer_config
-static const char *const optimizer_types[] = {"sgd", "adam", "adamw", NULL};
+static const char *const optimizer_types[] = {"sgd", "adam", "adamw", "muon", NULL};
 static const scl_param optimizer_params[] = {
-    CHOICE(type, "adamw", optimizer_types, "update rule"),
+    CHOICE(type, "adamw", optimizer_types,
+           "update rule; muon is for the weights of linear layers, and all else goes by adamw"),
     ROW(lr, FLOAT, "1e-4", 0, 10, "learning rate after the warm-up"),
     ROW(weight_decay, FLOAT, "0.01", 0, 10,
-        "decoupled for adamw, added to the gradient for adam and sgd"),
+        "decoupled for adamw and muon, added to the gradient for adam and sgd"),
     ROW(betas, FLOATS, "[0.9, 0.999]", 0, 1,
-        "decay rates of the two moments, each below 1 (adam, adamw)"),
-    ROW(eps, FLOAT, "1e-8", 1e-16, 1, "added to the root of the second moment (adam, adamw)"),
-    ROW(momentum, FLOAT, "0", 0, 1, "share of the last update that is kept (sgd)"),
+        "decay rates of the two moments, each below 1 (adam, adamw, muon)"),
+    ROW(eps, FLOAT, "1e-8", 1e-16, 1, "added to the root of the second moment (adam, adamw, muon)"),
+    ROW(momentum, FLOAT, "null", 0, 1,
+        "share of the last update that is kept (sgd, muon); null: 0.95 for muon, 0 for sgd"),
     ANY(nesterov, BOOL, "false", "look ahead along the momentum (sgd)"),
 };
 SCHEMA(optimizer, NULL, 0);

@@ -1,12 +1,16 @@
 #include "step/optimizer.h"
 
 #include "base/str.h"
+#include "step/muon.h"
 
 #include <math.h>
 #include <stdio.h>
 
 /* torch.nn.utils.clip_grad_norm_ */
 #define CLIP_EPS 1e-6f
+
+/* torch.optim.Muon */
+#define MUON_MOMENTUM 0.95
 
 static const scl_param_group_config *group_of(const scl_train_config *train, const char *parameter)
 {
@@ -49,24 +53,76 @@ static scl_tensor *moment(scl_graph *g, const char *prefix, const scl_tensor *pa
     return scl_state(g, name, param->shape);
 }
 
-static void add_update(scl_graph *g, const scl_train_config *train, scl_tensor *param,
-                       scl_tensor *grad, scl_tensor *hyper, scl_tensor *grad_scale)
+static scl_optimizer_attr attr_of(const scl_train_config *train, const scl_tensor *param)
 {
     const scl_optimizer_config *o = &train->optimizer;
+    double momentum = o->type == SCL_OPTIMIZER_MUON ? MUON_MOMENTUM : 0;
     scl_optimizer_attr attr = {.beta1 = o->betas.items[0],
                                .beta2 = o->betas.items[1],
                                .eps = o->eps,
-                               .momentum = o->momentum,
-                               .decoupled = o->type == SCL_OPTIMIZER_ADAMW,
+                               .momentum = isnan(o->momentum) ? momentum : o->momentum,
+                               .decoupled = o->type != SCL_OPTIMIZER_ADAM,
                                .nesterov = o->nesterov};
     scl_optimizer_settings(train, param->name, &attr.lr_scale, &attr.weight_decay);
-    scl_graph_scope(g, param->name);
-    if (o->type == SCL_OPTIMIZER_SGD) {
-        scl_tensor *m = o->momentum > 0 ? moment(g, SCL_MOMENT1_PREFIX, param) : NULL;
-        scl_sgd(g, param, grad, m, hyper, grad_scale, &attr);
-    } else {
-        scl_adam(g, param, grad, moment(g, SCL_MOMENT1_PREFIX, param),
-                 moment(g, SCL_MOMENT2_PREFIX, param), hyper, grad_scale, &attr);
+    return attr;
+}
+
+static void add_sgd(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *hyper,
+                    scl_tensor *factor, const scl_optimizer_attr *attr)
+{
+    scl_tensor *m = attr->momentum > 0 ? moment(g, SCL_MOMENT1_PREFIX, param) : NULL;
+    scl_sgd(g, param, grad, m, hyper, factor, attr);
+}
+
+static void add_adam(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *hyper,
+                     scl_tensor *factor, const scl_optimizer_attr *attr)
+{
+    scl_adam(g, param, grad, moment(g, SCL_MOMENT1_PREFIX, param),
+             moment(g, SCL_MOMENT2_PREFIX, param), hyper, factor, attr);
+}
+
+/* The matrices by Muon, the rest by AdamW. */
+static void add_muon(scl_graph *g, const scl_train_config *train, scl_tensor *const *params,
+                     scl_tensor *const *grads, size_t count, scl_tensor *hyper, scl_tensor *factor)
+{
+    scl_muon_matrix *matrices = scl_arena_alloc(&g->arena, (count + 1) * sizeof *matrices);
+    if (matrices == NULL) {
+        scl_graph_out_of_memory(g, count * sizeof *matrices, "the optimizer");
+        return;
+    }
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        scl_optimizer_attr attr = attr_of(train, params[i]);
+        scl_graph_scope(g, params[i]->name);
+        if (!scl_muon_applies(g, params[i])) {
+            add_adam(g, params[i], grads[i], hyper, factor, &attr);
+            continue;
+        }
+        matrices[found++] =
+            (scl_muon_matrix){.param = params[i],
+                              .grad = factor ? scl_mul(g, grads[i], factor) : grads[i],
+                              .momentum = moment(g, SCL_MOMENT1_PREFIX, params[i]),
+                              .attr = attr};
+    }
+    if (scl_graph_status(g, NULL) == SCL_OK)
+        scl_muon_update(g, matrices, found, hyper);
+}
+
+static void add_updates(scl_graph *g, const scl_train_config *train, scl_tensor *const *params,
+                        scl_tensor *const *grads, size_t count, scl_tensor *hyper,
+                        scl_tensor *factor)
+{
+    if (train->optimizer.type == SCL_OPTIMIZER_MUON) {
+        add_muon(g, train, params, grads, count, hyper, factor);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        scl_optimizer_attr attr = attr_of(train, params[i]);
+        scl_graph_scope(g, params[i]->name);
+        if (train->optimizer.type == SCL_OPTIMIZER_SGD)
+            add_sgd(g, params[i], grads[i], hyper, factor, &attr);
+        else
+            add_adam(g, params[i], grads[i], hyper, factor, &attr);
     }
 }
 
@@ -90,8 +146,7 @@ scl_status scl_optimizer_build(scl_graph *g, const scl_train_config *train,
         out->grad_norm->keep = true;
     out->hyper = scl_input(g, "optimizer.hyper", SCL_F32, SCL_SHAPE(4));
     scl_tensor *factor = clip_factor(g, train->max_grad_norm, out->grad_norm);
-    for (size_t i = 0; i < count; i++)
-        add_update(g, train, params[i], grads[i], out->hyper, factor);
+    add_updates(g, train, params, grads, count, out->hyper, factor);
     g->scope = outer;
     return scl_graph_status(g, err);
 }

@@ -7,6 +7,7 @@ Needs torch, transformers, segment-anything, numpy, safetensors.
 """
 
 import pathlib
+from unittest import mock
 
 import numpy as np
 import torch
@@ -19,11 +20,20 @@ OUT = pathlib.Path("tests/fixtures/train/losses.safetensors")
 BATCHES, IMAGES, OBJECTS = 8, 2, 2
 WARMUP, MAX_GRAD_NORM, BCE_WEIGHT = 5, 1.0, 20
 RUNS = {
-    "adamw": (50, lambda p: torch.optim.AdamW(p, lr=1e-2, weight_decay=0.1)),
-    "sgd": (10, lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True,
-                                          weight_decay=0.01)),
-    "adam": (10, lambda p: torch.optim.Adam(p, lr=1e-2, weight_decay=0.01)),
+    "adamw": (50, lambda m, p: [torch.optim.AdamW(p, lr=1e-2, weight_decay=0.1)]),
+    "sgd": (10, lambda m, p: [torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True,
+                                              weight_decay=0.01)]),
+    "adam": (10, lambda m, p: [torch.optim.Adam(p, lr=1e-2, weight_decay=0.01)]),
+    "muon": (20, lambda m, p: muon(m, p, lr=1e-2, weight_decay=0.1)),
 }
+
+
+def muon(model, trained, **settings):
+    """Muon for the weights of linear layers, AdamW for all else."""
+    matrices = {m.weight for m in model.modules() if isinstance(m, torch.nn.Linear)}
+    return [torch.optim.Muon([p for p in trained if p in matrices],
+                             adjust_lr_fn="match_rms_adamw", **settings),
+            torch.optim.AdamW([p for p in trained if p not in matrices], **settings)]
 
 
 def batch_of(step):
@@ -52,18 +62,20 @@ def train(steps, make_optimizer, dtype):
     fill(model, hf_names(model))
     model.to(dtype).train()
     trained = [p for name, p in model.named_parameters() if "positional_embedding" not in name]
-    optimizer = make_optimizer(trained)
-    schedule = get_cosine_schedule_with_warmup(optimizer, WARMUP, steps)
+    optimizers = make_optimizer(model, trained)
+    schedules = [get_cosine_schedule_with_warmup(o, WARMUP, steps) for o in optimizers]
     losses, norms = [], []
     for step in range(steps):
         pixels, boxes, targets = (a.to(dtype) for a in batch_of(step))
         out = model(pixel_values=pixels, input_boxes=boxes, multimask_output=False)
         loss = loss_of(out.pred_masks[:, :, 0], targets)
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
         norms.append(float(torch.nn.utils.clip_grad_norm_(trained, MAX_GRAD_NORM)))
-        optimizer.step()
-        schedule.step()
+        # Muon rounds to torch.bfloat16: here that is the training's own type
+        with mock.patch.object(torch, "bfloat16", dtype):
+            for part in optimizers + schedules:
+                part.step()
         losses.append(loss.item())
     return np.array(losses), np.array(norms)
 

@@ -39,6 +39,7 @@ static const training trainings[] = {
      1,
      10},
     {"adam", {"train.optimizer={type: adam, lr: 1.0e-2, weight_decay: 0.01}"}, 1, 10},
+    {"muon", {"train.optimizer={type: muon, lr: 1.0e-2, weight_decay: 0.1}"}, 1, 20},
 };
 
 static void fill_image(scl_batch *batch, uint64_t index)

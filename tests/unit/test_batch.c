@@ -545,6 +545,31 @@ static void failing_allocations_are_reported(void **state)
     scl_dataset_free(dataset);
 }
 
+/* Of two objects a crop leaves one or both: they bear the image's weight. */
+static void objects_that_a_crop_left_share_the_weight(void **state)
+{
+    enum { EPOCHS = 200 };
+    uint8_t values[PIXELS] = {[3 * WIDTH + 3] = 1, [PIXELS - 1 - 3 * WIDTH - 3] = 2};
+    int seen[3] = {0};
+    batch_add(*state, "a", 5, values);
+    scl_prompt_config box = {.kind = SCL_PROMPT_BOX, .weight = 1};
+    scl_data_config config = instances(2, &box);
+    config.random_crop = 0.5;
+    config.min_object_area = 1;
+    scl_dataset *dataset = batch_dataset(*state, &config);
+    scl_batch batch = make(&config, 1);
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        batch.real_masks = 0;
+        load(&batch, 0, dataset, &(scl_visit){.epoch = epoch, .augment = true}, 0.5f);
+        assert_true(batch.mask_weight[0] + batch.mask_weight[1] == 1);
+        assert_in_range(batch.real_masks, 1, 2);
+        seen[batch.real_masks]++;
+    }
+    assert_in_range(seen[1], 20, EPOCHS - 20);
+    scl_batch_free(&batch);
+    scl_dataset_free(dataset);
+}
+
 int main(void)
 {
 #define DATA_TEST(name) cmocka_unit_test_setup_teardown(name, data_setup, data_teardown)
@@ -555,6 +580,7 @@ int main(void)
         DATA_TEST(classes_are_ids_and_the_rest_is_ignored),
         DATA_TEST(images_hold_up_to_k_objects),
         DATA_TEST(objects_are_drawn_evenly),
+        DATA_TEST(objects_that_a_crop_left_share_the_weight),
         DATA_TEST(a_place_is_written_whole),
         DATA_TEST(a_visit_decides_alone),
         DATA_TEST(objects_have_their_own_numbers),

@@ -188,6 +188,8 @@ static const wrong mistakes[] = {
      "runs/x.yaml:3:34: each of `betas` must be below 1"},
     {MODEL VAL "train: {optimizer: {type: sgd, nesterov: true}}\n",
      "runs/x.yaml:3:42: `nesterov` needs type: sgd and a `momentum` above 0"},
+    {MODEL VAL "train: {optimizer: {type: muon, momentum: 0.9, nesterov: true}}\n",
+     "runs/x.yaml:3:58: `nesterov` needs type: sgd and a `momentum` above 0"},
     {MODEL VAL "train: {lr_scheduler: cosine}\n",
      "runs/x.yaml:3:23: expected a map such as {type: cosine, warmup_steps: 20} for "
      "`lr_scheduler`, found the text \"cosine\""},
