@@ -6,9 +6,10 @@
 /* Input places of ATTENTION, then those ATTENTION_BACKWARD adds; outputs Q .. PAD of the latter. */
 enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
 
-#define CPU_BLOCK_TOKENS 256 /* about: keys of a block, whose logits stay in L1 and L2 */
-#define LOCAL_TILE_BYTES 8192
-#define NOT_USED         ((int64_t)-1)
+#define CPU_BLOCK_TOKENS   256 /* about: keys of a block, whose logits stay in L1 and L2 */
+#define CPU_BLOCK_BACKWARD 128 /* with their gradients, p and ds */
+#define LOCAL_TILE_BYTES   8192
+#define NOT_USED           ((int64_t)-1)
 
 /* Sizes of one attention on one device, and where its parts lie in the workspace, in floats. */
 typedef struct attention_layout {
@@ -18,10 +19,11 @@ typedef struct attention_layout {
     int64_t queries, keys; /* of a window, at most */
     int64_t tile_rows;     /* cpu: queries or keys of a work-item */
     int64_t block;         /* tokens of a block (cpu) or local tile */
-    int64_t panel_width, key_panels, query_panels;
-    int64_t key_tiles; /* parts of the padded token's gradient per window and head */
-    int64_t k_panels, v_panels, q_panels, dout_panels;
-    int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, pad_parts;
+    int64_t panel_width, key_panels, query_tiles;
+    int64_t key_chunks; /* work-items that share a window and head's keys in backward */
+    int64_t blocks_each;
+    int64_t k_panels, v_panels, q_columns, dout_columns;
+    int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, dq_parts, col_parts, pad_parts;
     int64_t total;
 } attention_layout;
 
@@ -49,14 +51,27 @@ static void choose_tiles(attention_layout *l, const cl_device *device)
     if (l->cpu) {
         /* a multiple of a key row, so that a block begins with one */
         int64_t unit = l->has_rel ? l->win_w : 1;
-        l->block = unit >= CPU_BLOCK_TOKENS ? unit : CPU_BLOCK_TOKENS / unit * unit;
-        if (l->block > l->keys && l->block > l->queries)
-            l->block = l->keys > l->queries ? l->keys : l->queries;
+        int64_t wanted = l->backward ? CPU_BLOCK_BACKWARD : CPU_BLOCK_TOKENS;
+        l->block = unit >= wanted ? unit : wanted / unit * unit;
+        l->block = l->block > l->keys ? l->keys : l->block;
     } else {
         int64_t row = l->attr->head_dim * (int64_t)sizeof(cl_float);
         l->block = LOCAL_TILE_BYTES / row > 32 ? 32 : LOCAL_TILE_BYTES / row;
         l->block = l->block < 1 ? 1 : l->block;
     }
+}
+
+/* Keys are shared out only as far as windows and heads do not already keep every core busy. */
+static void choose_chunks(attention_layout *l, const cl_device *device)
+{
+    if (!l->cpu) {
+        l->key_chunks = l->keys;
+        return;
+    }
+    int64_t blocks = ceil_div(l->keys, l->block);
+    int64_t wanted = ceil_div(4 * (int64_t)device->base.info.compute_units, l->groups);
+    l->blocks_each = ceil_div(blocks, wanted < blocks ? wanted : blocks);
+    l->key_chunks = ceil_div(blocks, l->blocks_each);
 }
 
 static attention_layout lay_out(const cl_device *device, const scl_node *node)
@@ -77,22 +92,25 @@ static attention_layout lay_out(const cl_device *device, const scl_node *node)
     l.queries = windowed ? a->window * a->window : a->q_h * a->q_w;
     l.keys = l.win_h * l.win_w;
     choose_tiles(&l, device);
+    choose_chunks(&l, device);
     l.key_panels = panels_of(&l, l.keys);
-    l.query_panels = panels_of(&l, l.queries);
-    l.key_tiles = ceil_div(l.keys, l.tile_rows);
+    l.query_tiles = ceil_div(l.queries, l.tile_rows);
     int64_t panel = a->head_dim * l.panel_width, slots = l.queries * l.groups;
+    int64_t parts = l.key_chunks * slots, columns = l.groups * l.query_tiles * l.tile_rows;
     bool rel_values = l.has_rel && (l.backward || !l.cpu);
     l.k_panels = take(&l, l.cpu, l.groups * l.key_panels * panel);
     l.v_panels = take(&l, l.cpu && l.backward, l.groups * l.key_panels * panel);
-    l.q_panels = take(&l, l.cpu && l.backward, l.groups * l.query_panels * panel);
-    l.dout_panels = take(&l, l.cpu && l.backward, l.groups * l.query_panels * panel);
+    l.q_columns = take(&l, l.cpu && l.backward, columns * a->head_dim);
+    l.dout_columns = take(&l, l.cpu && l.backward, columns * a->head_dim);
+    l.dq_parts = take(&l, l.cpu && l.backward, parts * a->head_dim);
+    l.col_parts = take(&l, l.cpu && l.backward && l.has_rel, parts * l.win_w);
     l.lse = take(&l, l.backward, slots);
     l.delta = take(&l, l.backward, slots);
     l.by_row = take(&l, rel_values, slots * l.win_h);
     l.by_col = take(&l, rel_values, slots * l.win_w);
     l.d_by_row = take(&l, l.has_rel && l.backward, slots * l.win_h);
     l.d_by_col = take(&l, l.has_rel && l.backward, slots * l.win_w);
-    l.pad_parts = take(&l, l.has_pad_grad, l.groups * l.key_tiles * 2 * a->head_dim);
+    l.pad_parts = take(&l, l.has_pad_grad, l.groups * l.key_chunks * 2 * a->head_dim);
     return l;
 }
 
@@ -167,20 +185,17 @@ static scl_status add_groups(const attention_job *j, const char *file, const cha
 
 static scl_status pack_panels(const attention_job *j, int input, int64_t at, scl_error *err)
 {
-    bool keys = input == K || input == V;
     cl_args args = {0};
     cl_arg_buffer(&args, j->b->inputs[input]);
-    cl_arg_buffer(&args, keys ? j->b->inputs[PAD] : NULL);
+    cl_arg_buffer(&args, j->b->inputs[PAD]);
     cl_arg_buffer(&args, j->b->workspace);
     cl_arg_long(&args, at);
     arg_columns(&args, j, input);
     cl_arg_int(&args, j->l.attr->heads);
-    cl_arg_int(&args, keys);
-    int64_t panels = keys ? j->l.key_panels : j->l.query_panels;
-    cl_arg_int(&args, panels);
+    cl_arg_int(&args, j->l.key_panels);
     arg_geometry(&args, &j->l);
     const char *file = j->l.backward ? "cpu/attention_backward" : "cpu/attention";
-    return add_groups(j, file, "pack_panels", panels, &args, err);
+    return add_groups(j, file, "pack_panels", j->l.key_panels, &args, err);
 }
 
 static scl_status relative_terms(const attention_job *j, scl_error *err)
@@ -254,52 +269,110 @@ static scl_status prepare_attention(cl_device *device, const scl_binding *b, scl
     return job.l.cpu ? forward_cpu(&job, err) : forward_generic(&job, err);
 }
 
-static scl_status backward_queries(const attention_job *j, scl_error *err)
+static scl_status begin_queries_cpu(const attention_job *j, scl_error *err)
 {
-    bool cpu = j->l.cpu;
     cl_args args = {0};
-    for (int i = Q; i <= DOUT; i++)
-        if (i != V || !cpu) /* on CPUs v comes in panels */
-            cl_arg_buffer(&args, j->b->inputs[i]);
-    cl_arg_buffer(&args, j->b->outputs[Q]);
-    cl_arg_int(&args, j->l.attr->heads);
-    for (int i = Q; i <= (cpu ? K : V); i++)
-        arg_columns(&args, j, i);
-    cl_arg_float(&args, j->l.attr->scale);
-    if (cpu) {
-        cl_arg_long(&args, j->l.k_panels);
-        cl_arg_long(&args, j->l.v_panels);
-        cl_arg_int(&args, j->l.key_panels);
-    }
-    arg_query_values(&args, &j->l, j->b->workspace);
-    arg_geometry(&args, &j->l);
-    return add_groups(j, cpu ? "cpu/attention_backward" : "attention", "backward_queries",
-                      ceil_div(j->l.queries, j->l.tile_rows), &args, err);
-}
-
-static scl_status backward_keys(const attention_job *j, scl_error *err)
-{
-    bool cpu = j->l.cpu, packed = j->b->node->inputs[Q] == j->b->node->inputs[K];
-    cl_args args = {0};
-    const int buffers[] = {Q, K, V, PAD, KEY_COUNT, DOUT};
+    const int buffers[] = {Q, REL_H, REL_W, OUT, LSE, DOUT};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
-    cl_arg_buffer(&args, j->b->outputs[packed ? Q : K]);
-    cl_arg_buffer(&args, j->b->outputs[packed ? Q : V]);
+    cl_arg_int(&args, j->l.attr->heads);
+    arg_columns(&args, j, Q);
+    cl_arg_float(&args, j->l.attr->scale);
+    cl_arg_long(&args, j->l.q_columns);
+    cl_arg_long(&args, j->l.dout_columns);
+    arg_query_values(&args, &j->l, j->b->workspace);
+    arg_geometry(&args, &j->l);
+    return add_groups(j, "cpu/attention_backward", "begin_queries", j->l.query_tiles, &args, err);
+}
+
+static scl_status finish_queries_cpu(const attention_job *j, scl_error *err)
+{
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[REL_H]);
+    cl_arg_buffer(&args, j->b->inputs[REL_W]);
+    cl_arg_buffer(&args, j->b->outputs[Q]);
+    cl_arg_int(&args, j->l.attr->heads);
+    arg_columns(&args, j, Q);
+    cl_arg_float(&args, j->l.attr->scale);
+    cl_arg_long(&args, j->l.dq_parts);
+    cl_arg_long(&args, j->l.has_rel ? j->l.col_parts : 0);
+    cl_arg_int(&args, j->l.key_chunks);
+    arg_query_values(&args, &j->l, j->b->workspace);
+    arg_geometry(&args, &j->l);
+    return add_groups(j, "cpu/attention_backward", "finish_queries", j->l.queries, &args, err);
+}
+
+/* The gradients of k and v: of the joint qkv tensor, or each its own. */
+static void arg_key_gradients(cl_args *args, const attention_job *j)
+{
+    bool packed = j->b->node->inputs[Q] == j->b->node->inputs[K];
+    cl_arg_buffer(args, j->b->outputs[packed ? Q : K]);
+    cl_arg_buffer(args, j->b->outputs[packed ? Q : V]);
+    cl_arg_int(args, j->l.attr->heads);
+    for (int i = Q; i <= V; i++)
+        arg_columns(args, j, i);
+    cl_arg_float(args, j->l.attr->scale);
+}
+
+static scl_status backward_cpu(const attention_job *j, scl_error *err)
+{
+    SCL_TRY(pack_panels(j, K, j->l.k_panels, err));
+    SCL_TRY(pack_panels(j, V, j->l.v_panels, err));
+    SCL_TRY(begin_queries_cpu(j, err));
+    cl_args args = {0};
+    const int buffers[] = {Q, K, PAD, KEY_COUNT, DOUT};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
+    arg_key_gradients(&args, j);
+    const attention_layout *l = &j->l;
+    const int64_t at[] = {l->q_columns, l->dout_columns, l->k_panels,
+                          l->v_panels,  l->dq_parts,     l->has_rel ? l->col_parts : 0,
+                          l->pad_parts};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        cl_arg_long(&args, at[i]);
+    cl_arg_int(&args, l->query_tiles);
+    cl_arg_int(&args, l->key_panels);
+    cl_arg_int(&args, l->blocks_each);
+    arg_query_values(&args, l, j->b->workspace);
+    arg_geometry(&args, l);
+    SCL_TRY(add_groups(j, "cpu/attention_backward", "backward", l->key_chunks, &args, err));
+    return finish_queries_cpu(j, err);
+}
+
+static scl_status backward_queries(const attention_job *j, scl_error *err)
+{
+    cl_args args = {0};
+    for (int i = Q; i <= DOUT; i++)
+        cl_arg_buffer(&args, j->b->inputs[i]);
+    cl_arg_buffer(&args, j->b->outputs[Q]);
     cl_arg_int(&args, j->l.attr->heads);
     for (int i = Q; i <= V; i++)
         arg_columns(&args, j, i);
     cl_arg_float(&args, j->l.attr->scale);
-    if (cpu) {
-        cl_arg_long(&args, j->l.q_panels);
-        cl_arg_long(&args, j->l.dout_panels);
-        cl_arg_int(&args, j->l.query_panels);
-    }
+    arg_query_values(&args, &j->l, j->b->workspace);
+    arg_geometry(&args, &j->l);
+    return add_groups(j, "attention", "backward_queries", j->l.queries, &args, err);
+}
+
+static scl_status backward_keys(const attention_job *j, scl_error *err)
+{
+    cl_args args = {0};
+    const int buffers[] = {Q, K, V, PAD, KEY_COUNT, DOUT};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
+    arg_key_gradients(&args, j);
     cl_arg_long(&args, j->l.pad_parts);
     arg_query_values(&args, &j->l, j->b->workspace);
     arg_geometry(&args, &j->l);
-    return add_groups(j, cpu ? "cpu/attention_backward" : "attention", "backward_keys",
-                      j->l.key_tiles, &args, err);
+    return add_groups(j, "attention", "backward_keys", j->l.keys, &args, err);
+}
+
+static scl_status backward_generic(const attention_job *j, scl_error *err)
+{
+    if (j->l.has_rel)
+        SCL_TRY(relative_terms(j, err));
+    SCL_TRY(backward_queries(j, err));
+    return backward_keys(j, err);
 }
 
 static scl_status sum_pad(const attention_job *j, scl_error *err)
@@ -313,7 +386,7 @@ static scl_status sum_pad(const attention_job *j, scl_error *err)
     cl_arg_int(&args, j->l.batch);
     cl_arg_int(&args, j->l.windows);
     cl_arg_int(&args, j->l.attr->heads);
-    cl_arg_int(&args, j->l.key_tiles);
+    cl_arg_int(&args, j->l.key_chunks);
     cl_arg_int(&args, j->l.attr->k_col);
     cl_arg_int(&args, j->l.attr->v_col);
     cl_work work = {.file = "attention_sums",
@@ -358,18 +431,7 @@ static scl_status prepare_backward(cl_device *device, const scl_binding *b, scl_
                          .options = options,
                          .l = lay_out(device, b->node)};
     make_options(&job.l, device, options);
-    if (job.l.cpu) {
-        SCL_TRY(pack_panels(&job, K, job.l.k_panels, err));
-        SCL_TRY(pack_panels(&job, V, job.l.v_panels, err));
-        SCL_TRY(pack_panels(&job, Q, job.l.q_panels, err));
-        SCL_TRY(pack_panels(&job, DOUT, job.l.dout_panels, err));
-    } else if (job.l.has_rel) {
-        SCL_TRY(relative_terms(&job, err));
-    }
-    SCL_TRY(backward_queries(&job, err));
-    bool packed = b->node->inputs[Q] == b->node->inputs[K];
-    if (b->outputs[packed ? Q : K] != NULL || b->outputs[V] != NULL || job.l.has_pad_grad)
-        SCL_TRY(backward_keys(&job, err));
+    SCL_TRY(job.l.cpu ? backward_cpu(&job, err) : backward_generic(&job, err));
     if (job.l.has_pad_grad)
         SCL_TRY(sum_pad(&job, err));
     if (b->outputs[REL_H] != NULL)

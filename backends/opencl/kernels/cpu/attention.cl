@@ -75,7 +75,7 @@ attention(__global const float *q_all, __global const float *v_all, __global con
         }
         for (int k = 0; k < count; k++)
             key_at[k] = key_token(g, w, first + k);
-        add_weighted_rows(out, tile, v, v_pad, key_at, count);
+        add_weighted_rows(out, tile, KBP, 1, v, v_pad, key_at, count);
     }
     for (int r = 0; r < queries; r++) {
         __global float *to = out_all + (((size_t)b * q_tokens + query_at[r]) * heads + head) * D;

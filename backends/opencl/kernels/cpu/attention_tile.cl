@@ -49,19 +49,20 @@ static inline void add_products(__private float *tile, __private const float *co
 #define LOAD_WIDE(r)                                                                               \
     floatV low##r = vloadV(0, out + r * D + h), high##r = vloadV(1, out + r * D + h);
 #define ADD_WIDE(r)                                                                                \
-    low##r = fma((floatV)(tile[r * KBP + k]), b_low, low##r);                                      \
-    high##r = fma((floatV)(tile[r * KBP + k]), b_high, high##r);
+    low##r = fma((floatV)(tile[r * row_step + k * step]), b_low, low##r);                          \
+    high##r = fma((floatV)(tile[r * row_step + k * step]), b_high, high##r);
 #define STORE_WIDE(r)                                                                              \
     vstoreV(low##r, 0, out + r * D + h);                                                           \
     vstoreV(high##r, 1, out + r * D + h);
 #define LOAD_NARROW(r)  floatV low##r = vloadV(0, out + r * D + h);
-#define ADD_NARROW(r)   low##r = fma((floatV)(tile[r * KBP + k]), b_low, low##r);
+#define ADD_NARROW(r)   low##r = fma((floatV)(tile[r * row_step + k * step]), b_low, low##r);
 #define STORE_NARROW(r) vstoreV(low##r, 0, out + r * D + h);
 
-/* out [MR][D] += tile [MR][KBP] times `count` rows: row k is `from` at token at[k], or `pad` where
- * at[k] is -1 (nothing when pad is NULL). */
-static inline void add_weighted_rows(__private float *out, __private const float *tile, rows from,
-                                     __global const float *pad, __private const int *at, int count)
+/* out [MR][D] += weights [MR][count] times `count` rows: row k is `from` at token at[k], or `pad`
+ * where at[k] is -1 (nothing when pad is NULL). Weight (r, k) is tile[r * row_step + k * step]. */
+static inline void add_weighted_rows(__private float *out, __private const float *tile,
+                                     int row_step, int step, rows from, __global const float *pad,
+                                     __private const int *at, int count)
 {
 #define ROW_OF(k) (at[k] < 0 ? pad : from.data + (size_t)at[k] * from.stride)
     int h = 0;
@@ -91,7 +92,7 @@ static inline void add_weighted_rows(__private float *out, __private const float
         for (int k = 0; k < count; k++) {
             __global const float *b = ROW_OF(k);
             for (int r = 0; b && r < MR; r++)
-                out[r * D + h] += tile[r * KBP + k] * b[h];
+                out[r * D + h] += tile[r * row_step + k * step] * b[h];
         }
 #undef ROW_OF
 }
@@ -102,8 +103,9 @@ static inline void load_columns(__private float *columns, rows from, __global co
                                 __private const int *at, int count, float factor)
 {
     for (int r = 0; r < MR; r++) {
-        __global const float *row =
-            r >= count ? 0 : at[r] < 0 ? pad : from.data + (size_t)at[r] * from.stride;
+        __global const float *row = r >= count  ? 0
+                                    : at[r] < 0 ? pad
+                                                : from.data + (size_t)at[r] * from.stride;
         for (int l = 0; l < D; l++)
             columns[l * MR + r] = row ? row[l] * factor : 0.0f;
     }
@@ -154,18 +156,16 @@ static inline void begin_logits(__private float *tile, __private const float *by
     }
 }
 
-/* Tokens of a window as a block of panels [PANELS][D][NR], zero where there is none. Work-item
+/* Keys of a window as blocks of panels [PANELS][D][NR], zero where there is none. Work-item
  * (panel, window and head, batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 pack_panels(__global const float *data, __global const float *pad, __global float *workspace,
-            long panels_at, int stride, int col, int heads, int keys, int panels_each,
-            GEOMETRY_PARAMS)
+            long panels_at, int stride, int col, int heads, int panels_each, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int panel = get_global_id(0), hw = get_global_id(1), b = get_global_id(2);
-    int head = hw % heads, tokens = keys ? k_h * k_w : q_h * q_w;
+    int head = hw % heads, tokens = k_h * k_w, count = win_h * win_w;
     window w = find_window(g, hw / heads);
-    int count = keys ? win_h * win_w : w.q_rows * w.q_cols;
     int first = panel / PANELS * KB, in_block = panel % PANELS * NR;
     rows from = {data + (size_t)b * tokens * stride + col + head * D, stride};
     size_t group = (size_t)b * get_global_size(1) + hw;
@@ -173,7 +173,7 @@ pack_panels(__global const float *data, __global const float *pad, __global floa
     for (int c = 0; c < NR; c++) {
         int i = first + in_block + c;
         bool there = in_block + c < KB && i < count;
-        int token = !there ? -1 : keys ? key_token(g, w, i) : query_token(g, w, i);
+        int token = there ? key_token(g, w, i) : -1;
         __global const float *row = token >= 0     ? from.data + (size_t)token * stride
                                     : there && pad ? pad + col + head * D
                                                    : 0;
