@@ -210,7 +210,7 @@ static cl_tuning tune(const cl_device *device, bool generic)
                        .gemm_rows = width >= 16  ? 12
                                     : width >= 8 ? 6
                                                  : 4,
-                       .gemm_k_block = 256};
+                       .gemm_k_block = 384};
 }
 
 static scl_status open_queue(cl_device *device, scl_error *err)

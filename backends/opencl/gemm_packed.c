@@ -1,10 +1,11 @@
 /* gemm_packed.c — matrix products on CPU devices, by kernels/cpu/gemm.cl. */
 #include "opencl/gemm.h"
 
+#include <math.h>
 #include <stdio.h>
 
-#define BLOCK_ROWS 96 /* of A, packed privately by a work-item; a multiple of every tile height */
-#define FEW_ROWS   8  /* below: B^T is read in place, once */
+#define BLOCK_ROWS 192 /* of A, packed by a work-item; a multiple of every tile height */
+#define FEW_ROWS   8   /* below: B^T is read in place, once */
 
 /* How B reaches the kernel. */
 typedef enum b_form { B_PACKED, B_IN_PLACE, B_ROWS } b_form;
@@ -48,12 +49,69 @@ static scl_status pack_b(cl_device *device, const scl_binding *b, scl_launch *la
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
-/* Columns are shared out only as far as row blocks do not already keep every core busy. */
-static size_t column_groups(const cl_device *device, const scl_gemm_attr *p, size_t units)
+/* What a work-item does: a block of `tiles` register tiles by a run of `panels`. */
+typedef struct share {
+    size_t tiles, panels, blocks, runs;
+} share;
+
+#define PACK_COST 0.3 /* of a tile's rows of A, in products of that tile with a panel */
+
+/* Of the shares that fit the cache, the one that lets the busiest core do least. */
+static share choose_share(const cl_device *device, const scl_gemm_attr *p)
 {
-    size_t blocks = cl_ceil_div((size_t)p->m, BLOCK_ROWS) * (size_t)p->batch;
-    size_t wanted = cl_ceil_div(4 * (size_t)device->base.info.compute_units, blocks);
-    return wanted < units ? wanted : units;
+    size_t rows = (size_t)device->tuning.gemm_rows, cores = device->base.info.compute_units;
+    size_t tiles = cl_ceil_div((size_t)p->m, rows), batch = (size_t)p->batch;
+    size_t panels = cl_ceil_div((size_t)p->n, panel_width(device));
+    size_t most = BLOCK_ROWS / rows, least = most > 1 ? most / 2 : 1;
+    double best_load = HUGE_VAL;
+    share best = {0};
+    for (size_t t = most; t >= least; t--)
+        for (size_t wanted = 1; wanted <= 4 * cores && wanted <= panels; wanted++) {
+            size_t blocks = cl_ceil_div(tiles, t), each = cl_ceil_div(panels, wanted);
+            size_t runs = cl_ceil_div(panels, each);
+            double turns = (double)cl_ceil_div(blocks * runs * batch, cores);
+            double load = turns * (double)(t < tiles ? t : tiles) * ((double)each + PACK_COST);
+            if (load < best_load)
+                best = (share){t, each, blocks, runs};
+            best_load = fmin(load, best_load);
+        }
+    return best;
+}
+
+static size_t rounded_up(size_t value, size_t multiple)
+{
+    return cl_ceil_div(value, multiple) * multiple;
+}
+
+static void arg_operands(cl_args *args, const scl_binding *b, const scl_buffer *right)
+{
+    const scl_gemm_attr *p = &b->node->attr.gemm;
+    cl_arg_buffer(args, b->inputs[GEMM_A]);
+    cl_arg_buffer(args, right);
+    cl_arg_buffer(args, b->inputs[GEMM_BIAS]);
+    cl_arg_buffer(args, b->inputs[GEMM_RESIDUAL]);
+    cl_arg_buffer(args, b->outputs[0]);
+    cl_arg_int(args, p->m);
+    cl_arg_int(args, p->n);
+    cl_arg_int(args, p->k);
+    cl_arg_float(args, (double)p->alpha);
+    cl_arg_int(args, p->act);
+}
+
+static scl_status add_few_rows(cl_device *device, const scl_binding *b, scl_launch *launch,
+                               const char *options, scl_error *err)
+{
+    const scl_gemm_attr *p = &b->node->attr.gemm;
+    size_t wanted = cl_ceil_div(4 * (size_t)device->base.info.compute_units, (size_t)p->batch);
+    size_t each = cl_ceil_div((size_t)p->n, wanted);
+    cl_args args = {0};
+    arg_operands(&args, b, b->inputs[GEMM_B]);
+    cl_arg_int(&args, (int64_t)each);
+    cl_work work = {.file = "cpu/gemm",
+                    .kernel = "gemm_few_rows",
+                    .options = options,
+                    .global = {cl_ceil_div((size_t)p->n, each), 1, (size_t)p->batch}};
+    return cl_launch_add(device, launch, &work, &args, err);
 }
 
 static scl_status prepare_packed(cl_device *device, const scl_binding *b, scl_launch *launch,
@@ -67,27 +125,21 @@ static scl_status prepare_packed(cl_device *device, const scl_binding *b, scl_la
              "-DMR=%d -DTILES=%d -DKC=%d -DTRANS_A=%d -DTRANS_B=%d "
              "-DB_DIRECT=%d",
              rows, BLOCK_ROWS / rows, depth, p->trans_a, p->trans_b, form == B_IN_PLACE);
+    if (form == B_ROWS)
+        return add_few_rows(device, b, launch, options, err);
     if (form == B_PACKED)
         SCL_TRY(pack_b(device, b, launch, options, err));
-    size_t units = form == B_ROWS ? (size_t)p->n : cl_ceil_div((size_t)p->n, panel_width(device));
-    size_t groups = column_groups(device, p, units), each = cl_ceil_div(units, groups);
+    share s = choose_share(device, p);
+    size_t k = (size_t)p->k, slices = cl_ceil_div(k, (size_t)depth);
     cl_args args = {0};
-    cl_arg_buffer(&args, b->inputs[GEMM_A]);
-    cl_arg_buffer(&args, form == B_PACKED ? b->workspace : b->inputs[GEMM_B]);
-    cl_arg_buffer(&args, b->inputs[GEMM_BIAS]);
-    cl_arg_buffer(&args, b->inputs[GEMM_RESIDUAL]);
-    cl_arg_buffer(&args, b->outputs[0]);
-    cl_arg_int(&args, p->m);
-    cl_arg_int(&args, p->n);
-    cl_arg_int(&args, p->k);
-    cl_arg_float(&args, (double)p->alpha);
-    cl_arg_int(&args, p->act);
-    cl_arg_int(&args, (int64_t)each);
-    size_t blocks = form == B_ROWS ? 1 : cl_ceil_div((size_t)p->m, BLOCK_ROWS);
+    arg_operands(&args, b, form == B_PACKED ? b->workspace : b->inputs[GEMM_B]);
+    cl_arg_int(&args, (int64_t)s.panels);
+    cl_arg_int(&args, (int64_t)s.tiles);
+    cl_arg_int(&args, (int64_t)rounded_up(cl_ceil_div(k, slices), 16));
     cl_work work = {.file = "cpu/gemm",
-                    .kernel = form == B_ROWS ? "gemm_few_rows" : "gemm",
+                    .kernel = "gemm",
                     .options = options,
-                    .global = {cl_ceil_div(units, each), blocks, (size_t)p->batch}};
+                    .global = {s.runs, s.blocks, (size_t)p->batch}};
     return cl_launch_add(device, launch, &work, &args, err);
 }
 

@@ -1,7 +1,5 @@
 /* elementwise.cl - one kernel per elementwise op. Outputs may be inputs (in place). */
-
-#define SQRT_HALF    0.70710678118654752440f
-#define INV_SQRT_2PI 0.39894228040143267794f
+#include "math.cl"
 
 /* Each op is an expression over T, which is float or floatV. */
 #define UNARY(name, expression)                                                                    \
@@ -27,16 +25,16 @@
 UNARY(affine, x * s0 + s1)
 UNARY(pow, pow(x, zero + s0))
 UNARY(clamp, clamp(x, zero + s0, zero + s1))
-UNARY(exp, exp(x))
+UNARY(exp, EXP(x))
 UNARY(log, log(x))
 UNARY(sqrt, sqrt(x))
 UNARY(abs, fabs(x))
 UNARY(step, x > zero ? one : zero)
-UNARY(sigmoid, one / (one + exp(-x)))
+UNARY(sigmoid, one / (one + EXP(-x)))
 UNARY(tanh, tanh(x))
-UNARY(softplus, fmax(x, zero) + log1p(exp(-fabs(x))))
+UNARY(softplus, fmax(x, zero) + log1p(EXP(-fabs(x))))
 UNARY(relu, x > zero ? x : zero)
-UNARY(gelu, 0.5f * x * (one + erf(x * SQRT_HALF)))
+UNARY(gelu, GELU(x))
 
 /* Two inputs broadcast to one output of `rows` rows of `inner` values. Row r is index
  * (i0, i1, i2, i3) in sizes (-, n1, n2, n3); an input's row begins at the dot product with its
@@ -92,7 +90,6 @@ BINARY(div, x / y)
 BINARY(safe_div, y == zero ? zero : x / y)
 BINARY(maximum, fmax(x, y))
 BINARY(minimum, fmin(x, y))
-BINARY(gelu_backward,
-       y * (0.5f + 0.5f * erf(x * SQRT_HALF) + x * INV_SQRT_2PI * exp(-0.5f * x * x)))
+BINARY(gelu_backward, y * GELU_SLOPE(x))
 BINARY(relu_backward, x > zero ? y : zero)
 BINARY(broadcast, x + zero * y)

@@ -1,12 +1,14 @@
 /* cpu/gemm.cl - matrix products for CPU devices: C = act(alpha op(A) op(B) + bias + residual).
  *
  * The classical layering (Goto and van de Geijn, ACM TOMS 34(3), 2008) with one work-item per
- * work-group, so that nothing is split at barriers: a work-item owns a block of TILES x MR rows and
- * a run of panels of NR = 2V columns. For each KC deep slice it packs its rows of A privately (for
- * L2), then passes panels of B (for L1) under a MR x NR tile of accumulators (registers).
+ * work-group, so that nothing is split at barriers: a work-item owns a block of up to TILES x MR
+ * rows and a run of panels of NR = 2V columns. For each KC deep slice it packs its rows of A
+ * privately (for L2), then passes panels of B under a MR x NR tile of accumulators (registers).
  *
- * Set by the host: MR (4, 6, 8, 12), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: B is row-major and
+ * Set by the host: MR (at most V), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: B is row-major and
  * each slice of a panel is copied privately, else B comes packed by pack_b. */
+#include "cpu/transpose.cl"
+#include "math.cl"
 
 #define NR (2 * V)
 
@@ -22,61 +24,91 @@
 #define B_SPACE __global
 #endif
 
+/* A slice of a panel of row-major B [k, n]: rows first .. first+depth-1, zero beyond n. */
+#define COPY_PANEL(SPACE, name)                                                                    \
+    static inline void name(__global const float *b, SPACE float *to, int n, int panel, int first, \
+                            int depth)                                                             \
+    {                                                                                              \
+        int columns = min(NR, n - panel * NR);                                                     \
+        __global const float *from = b + (size_t)first * n + panel * NR;                           \
+        for (int l = 0; l < depth; l++, from += n, to += NR) {                                     \
+            if (columns == NR) {                                                                   \
+                vstoreV(vloadV(0, from), 0, to);                                                   \
+                vstoreV(vloadV(1, from), 1, to);                                                   \
+            } else {                                                                               \
+                for (int c = 0; c < NR; c++)                                                       \
+                    to[c] = c < columns ? from[c] : 0.0f;                                          \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+#if B_DIRECT
+COPY_PANEL(__private, copy_panel)
+#elif !TRANS_B
+COPY_PANEL(__global, copy_panel)
+#endif
+
+#if !B_DIRECT
 /* B [n, k] (TRANS_B) or [k, n] to panels [ceil(n / NR)][k][NR], zero beyond n. A work-item packs a
  * slice of KC rows of one panel. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 pack_b(__global const float *b_all, __global float *packed_all, int n, int k)
 {
     int panel = get_global_id(0), first = get_global_id(1) * KC, batch = get_global_id(2);
-    int last = min(k, first + KC), columns = min(NR, n - panel * NR);
+    int depth = min(k - first, KC);
     __global const float *b = b_all + (size_t)batch * n * k;
     size_t panels = (n + NR - 1) / NR;
-    __global float *to = packed_all + ((size_t)batch * panels + panel) * k * NR;
-    for (int l = first; l < last; l++)
-        for (int c = columns; c < NR; c++)
-            to[(size_t)l * NR + c] = 0;
+    __global float *to = packed_all + (((size_t)batch * panels + panel) * k + first) * NR;
 #if TRANS_B
-    for (int c = 0; c < columns; c++) {
-        __global const float *from = b + (size_t)(panel * NR + c) * k;
-        for (int l = first; l < last; l++)
-            to[(size_t)l * NR + c] = from[l];
+    for (int half_panel = 0; half_panel < 2; half_panel++) {
+        int column = panel * NR + half_panel * V, count = clamp(n - column, 0, V);
+        __global const float *from[V];
+        for (int c = 0; c < V; c++)
+            from[c] = c < count ? b + (size_t)(column + c) * k + first : 0;
+        rows_to_global_columns(to + half_panel * V, NR, from, count, depth, 1.0f);
     }
 #else
-    for (int l = first; l < last; l++) {
-        __global const float *from = b + (size_t)l * n + panel * NR;
-        for (int c = 0; c < columns; c++)
-            to[(size_t)l * NR + c] = from[c];
-    }
+    copy_panel(b, to, n, panel, first, depth);
 #endif
 }
+#endif
 
-/* Rows row .. row+MR-1 and depth first .. first+depth-1 of A, as [depth][MR]; zero beyond m. */
-static inline void pack_a_tile(__global const float *a, __private float *to, int row, int m, int k,
-                               int first, int depth)
+/* A packed tile is [depth][MR], and room for the excess of its last vector. */
+#define A_TILE(depth) ((depth)*MR + V - MR)
+
+/* Depth first .. first+depth-1 of A's rows row .., times alpha, as `tiles` tiles; zero beyond m. */
+static inline void pack_a(__global const float *a, __private float *to, int tiles, int row, int m,
+                          int k, int first, int depth, float alpha)
 {
-    for (int r = 0; r < MR; r++) {
-        if (row + r >= m) {
-            for (int l = 0; l < depth; l++)
-                to[l * MR + r] = 0;
-            continue;
-        }
 #if TRANS_A
-        __global const float *from = a + (size_t)first * m + row + r;
-        for (int l = 0; l < depth; l++)
-            to[l * MR + r] = from[(size_t)l * m];
-#else
-        __global const float *from = a + (size_t)(row + r) * k + first;
-        for (int l = 0; l < depth; l++)
-            to[l * MR + r] = from[l];
-#endif
+    bool whole = row + (tiles - 1) * MR + V <= m;
+    for (int l = 0; l < depth; l++) {
+        __global const float *from = a + (size_t)(first + l) * m + row;
+        __private float *column = to + l * MR;
+        for (int t = 0; t < tiles; t++, from += MR, column += A_TILE(depth)) {
+            if (whole)
+                vstoreV(vloadV(0, from) * alpha, 0, column);
+            else
+                for (int r = 0; r < MR; r++)
+                    column[r] = row + t * MR + r < m ? from[r] * alpha : 0.0f;
+        }
     }
+#else
+    for (int t = 0; t < tiles; t++, row += MR, to += A_TILE(depth)) {
+        int count = min(MR, m - row);
+        __global const float *from[V];
+        for (int r = 0; r < V; r++)
+            from[r] = r < count ? a + (size_t)(row + r) * k + first : 0;
+        rows_to_private_columns(to, MR, from, count, depth, alpha);
+    }
+#endif
 }
 
+/* Where a tile goes, and what is done to it. */
 typedef struct {
     __global float *c;
     __global const float *bias, *residual;
     int m, n, act;
-    float alpha;
     bool begins, ends; /* first and last slice of the depth */
 } output;
 
@@ -84,96 +116,106 @@ static inline floatV activate(floatV x, int act)
 {
     if (act == 1)
         return fmax(x, (floatV)(0));
-    if (act == 2)
-        return 0.5f * x * (1.0f + erf(x * 0.70710678118654752440f));
-    return x;
+    return act == 2 ? GELU(x) : x;
 }
 
-/* V columns of a row. The first slice starts from the residual, so that C may be the residual;
- * later ones add to what is there; the last one finishes. */
-static inline floatV finish(floatV sum, floatV before, floatV bias, output o)
+/* The first slice starts from the residual, so that C may be the residual; later ones add to what
+ * is there; the last one finishes. `sums` [MR][NR] is a tile at C's edge. */
+static inline void store_edge(__private float *sums, output o, int row, int column)
 {
-    floatV x = before + sum * o.alpha;
-    return o.ends ? activate(x + bias, o.act) : x;
-}
-
-static inline void store_vector(floatV sum, output o, int row, int column)
-{
-    if (row >= o.m || column >= o.n)
-        return;
+    int rows = min(MR, o.m - row), columns = min(NR, o.n - column);
     size_t at = (size_t)row * o.n + column;
     __global const float *before = o.begins ? o.residual : o.c;
-    __global const float *bias = o.ends ? o.bias : 0;
-    const floatV zero = 0;
-    if (column + V <= o.n) {
-        floatV x = finish(sum, before ? vloadV(0, before + at) : zero,
-                          bias ? vloadV(0, bias + column) : zero, o);
-        vstoreV(x, 0, o.c + at);
-        return;
+    for (int r = 0; r < rows; r++) {
+        __private float *sum = sums + r * NR;
+        for (int c = 0; before && c < columns; c++)
+            sum[c] += before[at + (size_t)r * o.n + c];
+        for (int c = 0; o.ends && o.bias && c < columns; c++)
+            sum[c] += o.bias[column + c];
+        if (o.ends && o.act)
+            for (int c = 0; c < NR; c += V)
+                vstoreV(activate(vloadV(0, sum + c), o.act), 0, sum + c);
+        for (int c = 0; c < columns; c++)
+            o.c[at + (size_t)r * o.n + c] = sum[c];
     }
-    float lanes[V];
-    vstoreV(sum, 0, lanes);
-    for (int c = 0; column + c < o.n; c++)
-        o.c[at + c] = finish((floatV)(lanes[c]), before ? before[at + c] : zero,
-                             bias ? bias[column + c] : zero, o)
-                          .s0;
 }
 
 #define ZERO_ROW(r) floatV low##r = 0, high##r = 0;
+#define ADD_BEFORE(r)                                                                              \
+    low##r += vloadV(0, before + (size_t)r * o.n);                                                 \
+    high##r += vloadV(1, before + (size_t)r * o.n);
 #define MULTIPLY_ROW(r)                                                                            \
     low##r = fma((floatV)(a[r]), b_low, low##r);                                                   \
     high##r = fma((floatV)(a[r]), b_high, high##r);
+#define ADD_BIAS(r)                                                                                \
+    low##r += bias_low;                                                                            \
+    high##r += bias_high;
 #define STORE_ROW(r)                                                                               \
-    store_vector(low##r, o, row + r, column);                                                      \
-    store_vector(high##r, o, row + r, column + V);
+    vstoreV(low##r, 0, to + (size_t)r * to_stride);                                                \
+    vstoreV(high##r, 1, to + (size_t)r * to_stride);
+#define STORE_EDGE(r)                                                                              \
+    vstoreV(low##r, 2 * r, edge);                                                                  \
+    vstoreV(high##r, 2 * r + 1, edge);
 
 /* The register tile. */
 static inline void multiply_tile(__private const float *a, B_SPACE const float *b, int depth,
                                  output o, int row, int column)
 {
+    bool whole = row + MR <= o.m && column + NR <= o.n;
+    size_t at = (size_t)row * o.n + column;
+    __global const float *before = o.begins ? o.residual : o.c;
     EACH_ROW(ZERO_ROW)
     for (int l = 0; l < depth; l++, a += MR, b += NR) {
         floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
         EACH_ROW(MULTIPLY_ROW)
     }
-    EACH_ROW(STORE_ROW)
-}
-
-/* Copies a slice of a panel of row-major B [k, n] privately, zero beyond n. */
-static inline void copy_panel(__global const float *b, __private float *to, int n, int panel,
-                              int first, int depth)
-{
-    int columns = min(NR, n - panel * NR);
-    for (int l = 0; l < depth; l++) {
-        __global const float *from = b + (size_t)(first + l) * n + panel * NR;
-        for (int c = 0; c < NR; c++)
-            to[l * NR + c] = c < columns ? from[c] : 0.0f;
+    if (!whole) {
+        float edge[MR * NR];
+        EACH_ROW(STORE_EDGE)
+        store_edge(edge, o, row, column);
+        return;
     }
+    if (before) {
+        before += at;
+        EACH_ROW(ADD_BEFORE)
+    }
+    if (o.ends && o.bias) {
+        floatV bias_low = vloadV(0, o.bias + column), bias_high = vloadV(1, o.bias + column);
+        EACH_ROW(ADD_BIAS)
+    }
+    __global float *to = o.c + at;
+    int to_stride = o.n;
+    EACH_ROW(STORE_ROW)
+    if (o.ends && o.act)
+        for (int r = 0; r < MR; r++, to += o.n) {
+            vstoreV(activate(vloadV(0, to), o.act), 0, to);
+            vstoreV(activate(vloadV(1, to), o.act), 1, to);
+        }
 }
 
+/* Work-item (run of panels, block of tiles_each x MR rows, batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm(__global const float *a_all, __global const float *b_all, __global const float *bias,
      __global const float *residual_all, __global float *c_all, int m, int n, int k, float alpha,
-     int act, int panels_each)
+     int act, int panels_each, int tiles_each, int slice)
 {
-    int block = get_global_id(1) * TILES * MR, batch = get_global_id(2);
+    int block = get_global_id(1) * tiles_each * MR, batch = get_global_id(2);
     int panel_count = (n + NR - 1) / NR, first_panel = get_global_id(0) * panels_each;
     int end_panel = min(panel_count, first_panel + panels_each);
-    int tiles = min(TILES, (m - block + MR - 1) / MR);
+    int tiles = min(tiles_each, (m - block + MR - 1) / MR);
     size_t b_size = B_DIRECT ? (size_t)n * k : (size_t)panel_count * NR * k;
     __global const float *a = a_all + (size_t)batch * m * k, *b = b_all + batch * b_size;
     size_t c_start = (size_t)batch * m * n;
-    output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, act, alpha};
-    float a_block[TILES * MR * KC];
+    output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, act};
+    float a_block[TILES * A_TILE(KC)];
 #if B_DIRECT
     float b_panel[KC * NR];
 #endif
-    for (int first = 0; first < k; first += KC) {
-        int depth = min(KC, k - first);
+    for (int first = 0; first < k; first += slice) {
+        int depth = min(slice, k - first);
         o.begins = first == 0;
         o.ends = first + depth == k;
-        for (int t = 0; t < tiles; t++)
-            pack_a_tile(a, a_block + t * MR * KC, block + t * MR, m, k, first, depth);
+        pack_a(a, a_block, tiles, block, m, k, first, depth, alpha);
         for (int panel = first_panel; panel < end_panel; panel++) {
 #if B_DIRECT
             copy_panel(b, b_panel, n, panel, first, depth);
@@ -182,7 +224,8 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
             B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
 #endif
             for (int t = 0; t < tiles; t++)
-                multiply_tile(a_block + t * MR * KC, from, depth, o, block + t * MR, panel * NR);
+                multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
+                              panel * NR);
         }
     }
 }
