@@ -6,10 +6,9 @@
 /* Input places of ATTENTION, then those ATTENTION_BACKWARD adds; outputs Q .. PAD of the latter. */
 enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
 
-#define CPU_BLOCK_TOKENS   256 /* about: keys of a block, whose logits stay in L1 and L2 */
-#define CPU_BLOCK_BACKWARD 128 /* with their gradients, p and ds */
-#define LOCAL_TILE_BYTES   8192
-#define NOT_USED           ((int64_t)-1)
+#define CPU_BLOCK_TOKENS 256 /* about: keys of a block, whose logits stay in L1 and L2 */
+#define LOCAL_TILE_BYTES 8192
+#define NOT_USED         ((int64_t)-1)
 
 /* Sizes of one attention on one device, and where its parts lie in the workspace, in floats. */
 typedef struct attention_layout {
@@ -19,10 +18,11 @@ typedef struct attention_layout {
     int64_t queries, keys; /* of a window, at most */
     int64_t tile_rows;     /* cpu: queries or keys of a work-item */
     int64_t block;         /* tokens of a block (cpu) or local tile */
-    int64_t panel_width, key_panels, query_tiles;
+    int64_t blocks, block_panels, block_floats, query_tiles; /* cpu */
     int64_t key_chunks; /* work-items that share a window and head's keys in backward */
     int64_t blocks_each;
-    int64_t k_panels, v_panels, q_columns, dout_columns;
+    int64_t tables, terms_each, terms, table_parts;
+    int64_t k_panels, v_panels, q_columns, dout_columns, q_rows, k_rows, v_rows, dout_rows;
     int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, dq_parts, col_parts, pad_parts;
     int64_t total;
 } attention_layout;
@@ -39,26 +39,34 @@ static int64_t take(attention_layout *l, bool used, int64_t floats)
     return at;
 }
 
-static int64_t panels_of(const attention_layout *l, int64_t tokens)
+static int64_t rounded_up(int64_t value, int64_t multiple)
 {
-    return ceil_div(tokens, l->block) * ceil_div(l->block, l->panel_width);
+    return ceil_div(value, multiple) * multiple;
+}
+
+/* The blocks of a CPU device: multiples of a key row, so that each begins with one, and of about
+ * the same size. */
+static void choose_blocks(attention_layout *l, const cl_device *device)
+{
+    int64_t unit = l->has_rel ? l->win_w : 1, units = l->keys / unit;
+    int64_t most = CPU_BLOCK_TOKENS > unit ? CPU_BLOCK_TOKENS / unit : 1;
+    l->block = ceil_div(units, ceil_div(units, most)) * unit;
+    l->blocks = ceil_div(l->keys, l->block);
+    int64_t padded = rounded_up(l->block, device->tuning.vector_width);
+    l->block_panels = ceil_div(padded, 2 * device->tuning.vector_width);
+    l->block_floats = padded * l->attr->head_dim;
 }
 
 static void choose_tiles(attention_layout *l, const cl_device *device)
 {
     l->tile_rows = l->cpu ? device->tuning.gemm_rows : 1;
-    l->panel_width = l->cpu ? 2 * device->tuning.vector_width : 1;
     if (l->cpu) {
-        /* a multiple of a key row, so that a block begins with one */
-        int64_t unit = l->has_rel ? l->win_w : 1;
-        int64_t wanted = l->backward ? CPU_BLOCK_BACKWARD : CPU_BLOCK_TOKENS;
-        l->block = unit >= wanted ? unit : wanted / unit * unit;
-        l->block = l->block > l->keys ? l->keys : l->block;
-    } else {
-        int64_t row = l->attr->head_dim * (int64_t)sizeof(cl_float);
-        l->block = LOCAL_TILE_BYTES / row > 32 ? 32 : LOCAL_TILE_BYTES / row;
-        l->block = l->block < 1 ? 1 : l->block;
+        choose_blocks(l, device);
+        return;
     }
+    int64_t row = l->attr->head_dim * (int64_t)sizeof(cl_float);
+    l->block = LOCAL_TILE_BYTES / row > 32 ? 32 : LOCAL_TILE_BYTES / row;
+    l->block = l->block < 1 ? 1 : l->block;
 }
 
 /* Keys are shared out only as far as windows and heads do not already keep every core busy. */
@@ -68,10 +76,38 @@ static void choose_chunks(attention_layout *l, const cl_device *device)
         l->key_chunks = l->keys;
         return;
     }
-    int64_t blocks = ceil_div(l->keys, l->block);
     int64_t wanted = ceil_div(4 * (int64_t)device->base.info.compute_units, l->groups);
-    l->blocks_each = ceil_div(blocks, wanted < blocks ? wanted : blocks);
-    l->key_chunks = ceil_div(blocks, l->blocks_each);
+    l->blocks_each = ceil_div(l->blocks, wanted < l->blocks ? wanted : l->blocks);
+    l->key_chunks = ceil_div(l->blocks, l->blocks_each);
+}
+
+static int64_t table_rows(const attention_layout *l)
+{
+    return 2 * l->win_h - 1 + 2 * l->win_w - 1;
+}
+
+/* The parts of the workspace that kernels of CPU devices use. */
+static void place_cpu_parts(attention_layout *l, const cl_device *device)
+{
+    int64_t head_dim = l->attr->head_dim, v = device->tuning.vector_width;
+    int64_t slots = l->queries * l->groups, tiles = l->groups * l->query_tiles;
+    int64_t key_floats = l->groups * l->blocks * l->block_floats;
+    int64_t key_rows = l->groups * l->keys * head_dim, query_rows = slots * head_dim;
+    int64_t columns = tiles * l->tile_rows * head_dim, parts = l->key_chunks * slots;
+    l->terms_each = l->tile_rows * (rounded_up(l->win_h, v) + rounded_up(l->win_w, v));
+    l->tables = take(l, l->has_rel, head_dim * (table_rows(l) + 2 * v));
+    l->k_panels = take(l, true, key_floats);
+    l->v_rows = take(l, !l->backward, key_rows);
+    l->v_panels = take(l, l->backward, key_floats);
+    l->k_rows = take(l, l->backward, key_rows);
+    l->q_rows = take(l, l->backward, query_rows);
+    l->dout_rows = take(l, l->backward, query_rows);
+    l->q_columns = take(l, l->backward, columns);
+    l->dout_columns = take(l, l->backward, columns);
+    l->terms = take(l, l->backward && l->has_rel, tiles * l->terms_each);
+    l->dq_parts = take(l, l->backward, parts * head_dim);
+    l->col_parts = take(l, l->backward && l->has_rel, parts * l->win_w);
+    l->table_parts = take(l, l->backward && l->has_rel, l->groups * table_rows(l) * head_dim);
 }
 
 static attention_layout lay_out(const cl_device *device, const scl_node *node)
@@ -93,23 +129,17 @@ static attention_layout lay_out(const cl_device *device, const scl_node *node)
     l.keys = l.win_h * l.win_w;
     choose_tiles(&l, device);
     choose_chunks(&l, device);
-    l.key_panels = panels_of(&l, l.keys);
     l.query_tiles = ceil_div(l.queries, l.tile_rows);
-    int64_t panel = a->head_dim * l.panel_width, slots = l.queries * l.groups;
-    int64_t parts = l.key_chunks * slots, columns = l.groups * l.query_tiles * l.tile_rows;
-    bool rel_values = l.has_rel && (l.backward || !l.cpu);
-    l.k_panels = take(&l, l.cpu, l.groups * l.key_panels * panel);
-    l.v_panels = take(&l, l.cpu && l.backward, l.groups * l.key_panels * panel);
-    l.q_columns = take(&l, l.cpu && l.backward, columns * a->head_dim);
-    l.dout_columns = take(&l, l.cpu && l.backward, columns * a->head_dim);
-    l.dq_parts = take(&l, l.cpu && l.backward, parts * a->head_dim);
-    l.col_parts = take(&l, l.cpu && l.backward && l.has_rel, parts * l.win_w);
+    if (l.cpu)
+        place_cpu_parts(&l, device);
+    int64_t slots = l.queries * l.groups;
+    bool rel_grad = l.has_rel && l.backward, rel_values = l.has_rel && !l.cpu;
     l.lse = take(&l, l.backward, slots);
     l.delta = take(&l, l.backward, slots);
     l.by_row = take(&l, rel_values, slots * l.win_h);
     l.by_col = take(&l, rel_values, slots * l.win_w);
-    l.d_by_row = take(&l, l.has_rel && l.backward, slots * l.win_h);
-    l.d_by_col = take(&l, l.has_rel && l.backward, slots * l.win_w);
+    l.d_by_row = take(&l, rel_grad, slots * l.win_h);
+    l.d_by_col = take(&l, rel_grad, slots * l.win_w);
     l.pad_parts = take(&l, l.has_pad_grad, l.groups * l.key_chunks * 2 * a->head_dim);
     return l;
 }
@@ -183,19 +213,59 @@ static scl_status add_groups(const attention_job *j, const char *file, const cha
     return cl_launch_add(j->device, j->launch, &work, args, err);
 }
 
+static const char *cpu_file(const attention_job *j)
+{
+    return j->l.backward ? "cpu/attention_backward" : "cpu/attention";
+}
+
+static void arg_packing(cl_args *args, const attention_job *j, int input, int64_t at)
+{
+    bool keys = input == K || input == V;
+    cl_arg_buffer(args, j->b->inputs[input]);
+    cl_arg_buffer(args, keys ? j->b->inputs[PAD] : NULL);
+    cl_arg_buffer(args, j->b->workspace);
+    cl_arg_long(args, at);
+    arg_columns(args, j, input);
+    cl_arg_int(args, j->l.attr->heads);
+}
+
 static scl_status pack_panels(const attention_job *j, int input, int64_t at, scl_error *err)
 {
     cl_args args = {0};
-    cl_arg_buffer(&args, j->b->inputs[input]);
-    cl_arg_buffer(&args, j->b->inputs[PAD]);
-    cl_arg_buffer(&args, j->b->workspace);
-    cl_arg_long(&args, at);
-    arg_columns(&args, j, input);
-    cl_arg_int(&args, j->l.attr->heads);
-    cl_arg_int(&args, j->l.key_panels);
+    arg_packing(&args, j, input, at);
+    cl_arg_int(&args, j->l.blocks);
     arg_geometry(&args, &j->l);
-    const char *file = j->l.backward ? "cpu/attention_backward" : "cpu/attention";
-    return add_groups(j, file, "pack_panels", j->l.key_panels, &args, err);
+    return add_groups(j, cpu_file(j), "pack_panels", j->l.blocks * j->l.block_panels, &args, err);
+}
+
+static scl_status pack_rows(const attention_job *j, int input, int64_t at, scl_error *err)
+{
+    bool keys = input == K || input == V;
+    int64_t count = keys ? j->l.keys : j->l.queries;
+    cl_args args = {0};
+    arg_packing(&args, j, input, at);
+    cl_arg_int(&args, keys);
+    cl_arg_int(&args, count);
+    arg_geometry(&args, &j->l);
+    int64_t items = ceil_div(count, j->device->tuning.vector_width);
+    return add_groups(j, cpu_file(j), "pack_rows", items, &args, err);
+}
+
+static scl_status pack_tables(const attention_job *j, scl_error *err)
+{
+    if (!j->l.has_rel)
+        return SCL_OK;
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[REL_H]);
+    cl_arg_buffer(&args, j->b->inputs[REL_W]);
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_long(&args, j->l.tables);
+    cl_work work = {.file = cpu_file(j),
+                    .kernel = "pack_tables",
+                    .options = j->options,
+                    .global = {(size_t)j->l.attr->head_dim},
+                    .local = {1}};
+    return cl_launch_add(j->device, j->launch, &work, &args, err);
 }
 
 static scl_status relative_terms(const attention_job *j, scl_error *err)
@@ -219,22 +289,25 @@ static scl_status relative_terms(const attention_job *j, scl_error *err)
 
 static scl_status forward_cpu(const attention_job *j, scl_error *err)
 {
-    SCL_TRY(pack_panels(j, K, j->l.k_panels, err));
+    const attention_layout *l = &j->l;
+    SCL_TRY(pack_tables(j, err));
+    SCL_TRY(pack_panels(j, K, l->k_panels, err));
+    SCL_TRY(pack_rows(j, V, l->v_rows, err));
     cl_args args = {0};
-    const int buffers[] = {Q, V, REL_H, REL_W, PAD, KEY_COUNT};
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
-        cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
+    cl_arg_buffer(&args, j->b->inputs[Q]);
+    cl_arg_buffer(&args, j->b->inputs[KEY_COUNT]);
     cl_arg_buffer(&args, j->b->workspace);
     cl_arg_buffer(&args, j->b->outputs[0]);
     cl_arg_buffer(&args, j->b->outputs[1]);
-    cl_arg_int(&args, j->l.attr->heads);
+    cl_arg_int(&args, l->attr->heads);
     arg_columns(&args, j, Q);
-    arg_columns(&args, j, V);
-    cl_arg_float(&args, j->l.attr->scale);
-    cl_arg_int(&args, j->l.key_panels);
-    arg_geometry(&args, &j->l);
-    return add_groups(j, "cpu/attention", "attention", ceil_div(j->l.queries, j->l.tile_rows),
-                      &args, err);
+    cl_arg_float(&args, l->attr->scale);
+    cl_arg_long(&args, l->k_panels);
+    cl_arg_long(&args, l->v_rows);
+    cl_arg_long(&args, l->has_rel ? l->tables : 0);
+    cl_arg_int(&args, l->blocks);
+    arg_geometry(&args, l);
+    return add_groups(j, "cpu/attention", "attention", l->query_tiles, &args, err);
 }
 
 static scl_status forward_generic(const attention_job *j, scl_error *err)
@@ -272,7 +345,7 @@ static scl_status prepare_attention(cl_device *device, const scl_binding *b, scl
 static scl_status begin_queries_cpu(const attention_job *j, scl_error *err)
 {
     cl_args args = {0};
-    const int buffers[] = {Q, REL_H, REL_W, OUT, LSE, DOUT};
+    const int buffers[] = {Q, OUT, LSE, DOUT};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
     cl_arg_int(&args, j->l.attr->heads);
@@ -280,6 +353,8 @@ static scl_status begin_queries_cpu(const attention_job *j, scl_error *err)
     cl_arg_float(&args, j->l.attr->scale);
     cl_arg_long(&args, j->l.q_columns);
     cl_arg_long(&args, j->l.dout_columns);
+    cl_arg_long(&args, j->l.has_rel ? j->l.tables : 0);
+    cl_arg_long(&args, j->l.has_rel ? j->l.terms : 0);
     arg_query_values(&args, &j->l, j->b->workspace);
     arg_geometry(&args, &j->l);
     return add_groups(j, "cpu/attention_backward", "begin_queries", j->l.query_tiles, &args, err);
@@ -299,7 +374,7 @@ static scl_status finish_queries_cpu(const attention_job *j, scl_error *err)
     cl_arg_int(&args, j->l.key_chunks);
     arg_query_values(&args, &j->l, j->b->workspace);
     arg_geometry(&args, &j->l);
-    return add_groups(j, "cpu/attention_backward", "finish_queries", j->l.queries, &args, err);
+    return add_groups(j, "cpu/attention_backward", "finish_queries", j->l.query_tiles, &args, err);
 }
 
 /* The gradients of k and v: of the joint qkv tensor, or each its own. */
@@ -308,30 +383,41 @@ static void arg_key_gradients(cl_args *args, const attention_job *j)
     bool packed = j->b->node->inputs[Q] == j->b->node->inputs[K];
     cl_arg_buffer(args, j->b->outputs[packed ? Q : K]);
     cl_arg_buffer(args, j->b->outputs[packed ? Q : V]);
-    cl_arg_int(args, j->l.attr->heads);
-    for (int i = Q; i <= V; i++)
-        arg_columns(args, j, i);
-    cl_arg_float(args, j->l.attr->scale);
+}
+
+static scl_status pack_for_backward(const attention_job *j, scl_error *err)
+{
+    const attention_layout *l = &j->l;
+    SCL_TRY(pack_tables(j, err));
+    SCL_TRY(pack_panels(j, K, l->k_panels, err));
+    SCL_TRY(pack_panels(j, V, l->v_panels, err));
+    SCL_TRY(pack_rows(j, Q, l->q_rows, err));
+    SCL_TRY(pack_rows(j, K, l->k_rows, err));
+    SCL_TRY(pack_rows(j, DOUT, l->dout_rows, err));
+    return begin_queries_cpu(j, err);
 }
 
 static scl_status backward_cpu(const attention_job *j, scl_error *err)
 {
-    SCL_TRY(pack_panels(j, K, j->l.k_panels, err));
-    SCL_TRY(pack_panels(j, V, j->l.v_panels, err));
-    SCL_TRY(begin_queries_cpu(j, err));
-    cl_args args = {0};
-    const int buffers[] = {Q, K, PAD, KEY_COUNT, DOUT};
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
-        cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
-    arg_key_gradients(&args, j);
+    SCL_TRY(pack_for_backward(j, err));
     const attention_layout *l = &j->l;
-    const int64_t at[] = {l->q_columns, l->dout_columns, l->k_panels,
-                          l->v_panels,  l->dq_parts,     l->has_rel ? l->col_parts : 0,
-                          l->pad_parts};
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[KEY_COUNT]);
+    arg_key_gradients(&args, j);
+    cl_arg_int(&args, l->attr->heads);
+    arg_columns(&args, j, K);
+    arg_columns(&args, j, V);
+    cl_arg_float(&args, l->attr->scale);
+    const int64_t at[] = {l->q_columns, l->dout_columns, l->k_panels, l->v_panels,
+                          l->q_rows,    l->k_rows,       l->dout_rows};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         cl_arg_long(&args, at[i]);
+    cl_arg_long(&args, l->has_rel ? l->terms : 0);
+    cl_arg_long(&args, l->dq_parts);
+    cl_arg_long(&args, l->has_rel ? l->col_parts : 0);
+    cl_arg_long(&args, l->pad_parts);
     cl_arg_int(&args, l->query_tiles);
-    cl_arg_int(&args, l->key_panels);
+    cl_arg_int(&args, l->blocks);
     cl_arg_int(&args, l->blocks_each);
     arg_query_values(&args, l, j->b->workspace);
     arg_geometry(&args, l);
@@ -361,6 +447,10 @@ static scl_status backward_keys(const attention_job *j, scl_error *err)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
     arg_key_gradients(&args, j);
+    cl_arg_int(&args, j->l.attr->heads);
+    for (int i = Q; i <= V; i++)
+        arg_columns(&args, j, i);
+    cl_arg_float(&args, j->l.attr->scale);
     cl_arg_long(&args, j->l.pad_parts);
     arg_query_values(&args, &j->l, j->b->workspace);
     arg_geometry(&args, &j->l);
@@ -421,6 +511,43 @@ static scl_status sum_table(const attention_job *j, int output, scl_error *err)
     return cl_launch_add(j->device, j->launch, &work, &args, err);
 }
 
+/* The gradients of both tables on CPU devices: a part per window and head, and their sum. */
+static scl_status sum_tables_cpu(const attention_job *j, scl_error *err)
+{
+    const attention_layout *l = &j->l;
+    cl_args args = {0};
+    cl_arg_int(&args, l->attr->heads);
+    cl_arg_long(&args, l->q_rows);
+    cl_arg_long(&args, l->table_parts);
+    arg_query_values(&args, l, j->b->workspace);
+    arg_geometry(&args, l);
+    SCL_TRY(add_groups(j, "cpu/attention_backward", "make_table_parts", 2, &args, err));
+    args = (cl_args){0};
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_long(&args, l->table_parts);
+    cl_arg_buffer(&args, j->b->outputs[REL_H]);
+    cl_arg_buffer(&args, j->b->outputs[REL_W]);
+    cl_arg_int(&args, l->groups);
+    cl_work work = {.file = "cpu/attention_backward",
+                    .kernel = "sum_table_parts",
+                    .options = j->options,
+                    .global = {(size_t)table_rows(l)},
+                    .local = {1}};
+    return cl_launch_add(j->device, j->launch, &work, &args, err);
+}
+
+static scl_status sum_tables(const attention_job *j, scl_error *err)
+{
+    scl_buffer *const *outputs = j->b->outputs;
+    if (outputs[REL_H] == NULL && outputs[REL_W] == NULL)
+        return SCL_OK;
+    if (j->l.cpu)
+        return sum_tables_cpu(j, err);
+    if (outputs[REL_H] != NULL)
+        SCL_TRY(sum_table(j, REL_H, err));
+    return outputs[REL_W] != NULL ? sum_table(j, REL_W, err) : SCL_OK;
+}
+
 static scl_status prepare_backward(cl_device *device, const scl_binding *b, scl_launch *launch,
                                    scl_error *err)
 {
@@ -434,9 +561,7 @@ static scl_status prepare_backward(cl_device *device, const scl_binding *b, scl_
     SCL_TRY(job.l.cpu ? backward_cpu(&job, err) : backward_generic(&job, err));
     if (job.l.has_pad_grad)
         SCL_TRY(sum_pad(&job, err));
-    if (b->outputs[REL_H] != NULL)
-        SCL_TRY(sum_table(&job, REL_H, err));
-    return b->outputs[REL_W] != NULL ? sum_table(&job, REL_W, err) : SCL_OK;
+    return sum_tables(&job, err);
 }
 
 const cl_op cl_op_attention = {.prepare = prepare_attention, .workspace = attention_workspace};

@@ -9,7 +9,23 @@
 #define floatV           CAT(float, V)
 #define intV             CAT(int, V)
 #define vloadV(i, p)     CAT(vload, V)(i, p)
+#if IS_CPU
+/* PoCL's vstore of 8 or 16 floats is two or four stores; this is one. */
+typedef struct __attribute__((packed, aligned(4), may_alias)) {
+    floatV all;
+} unaligned_vector;
+#define STORE_IN(SPACE)                                                                            \
+    static inline void __attribute__((overloadable)) store_vector(floatV x, size_t i,              \
+                                                                  SPACE float *p)                  \
+    {                                                                                              \
+        ((SPACE unaligned_vector *)(p + i * V))->all = x;                                          \
+    }
+STORE_IN(__global)
+STORE_IN(__private)
+#define vstoreV(x, i, p) store_vector(x, i, p)
+#else
 #define vstoreV(x, i, p) CAT(vstore, V)(x, i, p)
+#endif
 
 static inline float sum4(float4 x)
 {

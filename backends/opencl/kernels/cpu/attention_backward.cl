@@ -29,13 +29,16 @@ static inline void clear(__private float *to, int count)
         to[i] = 0;
 }
 
-/* Work-item (query tile, window and head, batch): what every block of keys needs of MR queries:
- * lse, delta, the relative terms [slot][REL], and q (scaled) and dout as columns [tile][D][MR]. */
+/* What a tile of queries keeps for every block of keys. */
+#define TERMS (MR * (ROW_SPAN + COL_SPAN))
+
+/* Work-item (query tile, window and head, batch): what every block of keys needs of MR queries: lse
+ * and delta, the relative terms [tile][TERMS], and q and dout as columns [tile][D][MR]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-begin_queries(__global const float *q_all, __global const float *rel_h, __global const float *rel_w,
-              __global const float *out_all, __global const float *lse_all,
-              __global const float *dout_all, int heads, int q_stride, int q_col, float scale,
-              long q_columns_at, long dout_columns_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+begin_queries(__global const float *q_all, __global const float *out_all,
+              __global const float *lse_all, __global const float *dout_all, int heads,
+              int q_stride, int q_col, float scale, long q_columns_at, long dout_columns_at,
+              long tables_at, long terms_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int first = get_global_id(0) * MR, hw = get_global_id(1), b = get_global_id(2);
@@ -49,33 +52,33 @@ begin_queries(__global const float *q_all, __global const float *rel_h, __global
     rows q = {q_all + (size_t)b * q_tokens * q_stride + q_col + head * D, q_stride};
     rows dout = {dout_all + (size_t)b * q_tokens * width + head * D, width};
     __global const float *outs = out_all + (size_t)b * q_tokens * width + head * D;
-    size_t tile = (group * get_global_size(0) + get_global_id(0)) * D * MR;
+    size_t tile = group * get_global_size(0) + get_global_id(0);
 
     int query_at[MR];
-    float columns[D * MR];
+    float columns[COLUMNS];
     for (int r = 0; r < queries; r++) {
         int token = query_token(g, w, first + r), slot = first + r;
         query_at[r] = token;
         values.lse[slot] = lse_all[((size_t)b * heads + head) * q_tokens + token];
         values.delta[slot] =
             dot_rows(outs + (size_t)token * width, dout.data + (size_t)token * width);
-#if HAS_REL
-        float by_row[REL_H], by_col[REL_W];
-        relative_terms(q.data + (size_t)token * q.stride, rel_h, rel_w, token / q_w - w.y0,
-                       token % q_w - w.x0, by_row, by_col);
-        store_private(values.by_row + (size_t)slot * REL_H, by_row, REL_H);
-        store_private(values.by_col + (size_t)slot * REL_W, by_col, REL_W);
-#endif
     }
-    load_columns(columns, q, 0, query_at, queries, scale);
-    store_private(workspace + q_columns_at + tile, columns, D * MR);
-    load_columns(columns, dout, 0, query_at, queries, 1.0f);
-    store_private(workspace + dout_columns_at + tile, columns, D * MR);
+    load_columns(columns, dout, query_at, queries, 1.0f);
+    store_private(workspace + dout_columns_at + tile * D * MR, columns, D * MR);
+    load_columns(columns, q, query_at, queries, scale * LOG2_E);
+    store_private(workspace + q_columns_at + tile * D * MR, columns, D * MR);
+#if HAS_REL
+    float terms[TERMS];
+    relative_terms(terms, terms + MR * ROW_SPAN, columns, workspace + tables_at, w, q_w, query_at,
+                   queries, 1.0f / scale);
+    store_private(workspace + terms_at + tile * TERMS, terms, TERMS);
+#endif
 }
 
-/* The columns of a tile of queries and the panels of a block of keys, whose products they are. */
+/* What makes p and ds of a tile of queries and a block of keys: columns of the one, panels of the
+ * other, and the tile's relative terms. */
 typedef struct {
-    __global const float *q_columns, *dout_columns, *k_panels, *v_panels;
+    __global const float *q_columns, *dout_columns, *k_panels, *v_panels, *terms;
 } factors;
 
 /* p and ds [MR][KBP] of the queries in slots slot .. slot+queries-1 and a block of keys. */
@@ -83,38 +86,32 @@ static inline void differentiate_tile(__private float *p, __private float *ds, f
                                       query_values values, int slot, int queries, int first,
                                       int count)
 {
-    float columns[D * MR], lse[MR], delta[MR], by_row[MR * REL_H + 1], by_col[MR * REL_W + 1];
-    for (int r = 0; r < MR; r++) {
-        int at = slot + min(r, queries - 1);
-        lse[r] = values.lse[at];
-        delta[r] = values.delta[at];
-#if HAS_REL
-        load_private(by_row + r * REL_H, values.by_row + (size_t)at * REL_H, REL_H);
-        load_private(by_col + r * REL_W, values.by_col + (size_t)at * REL_W, REL_W);
-#endif
-    }
-    begin_logits(p, by_row, by_col, first, count);
+    float columns[D * MR], terms[TERMS + 1];
+    load_private(terms, f.terms, TERMS);
+    begin_logits(p, terms, terms + MR * ROW_SPAN, first, count);
     load_private(columns, f.q_columns, D * MR);
     add_products(p, columns, f.k_panels);
     clear(ds, MR * KBP);
     load_private(columns, f.dout_columns, D * MR);
     add_products(ds, columns, f.v_panels);
-    for (int r = 0; r < MR; r++)
+    for (int r = 0; r < MR; r++) {
+        int at = slot + min(r, queries - 1);
+        float lse = values.lse[at] * LOG2_E, delta = values.delta[at];
         for (int k = r * KBP; k < (r + 1) * KBP; k += V) {
-            floatV e = exp(vloadV(0, p + k) - lse[r]);
+            floatV e = EXP2(vloadV(0, p + k) - lse);
             vstoreV(e, 0, p + k);
-            vstoreV(e * (vloadV(0, ds + k) - delta[r]), 0, ds + k);
+            vstoreV(e * (vloadV(0, ds + k) - delta), 0, ds + k);
         }
+    }
 }
 
-static inline void add_to_queries(__global float *dq_part, __private const float *ds, rows k,
-                                  __global const float *k_pad, __private const int *key_at,
-                                  int queries, int count)
+static inline void add_to_queries(__global float *dq_part, __private const float *ds,
+                                  __global const float *k, int queries, int count)
 {
     float dq[MR * D];
     clear(dq, MR * D);
     load_private(dq, dq_part, queries * D);
-    add_weighted_rows(dq, ds, KBP, 1, k, k_pad, key_at, count);
+    add_weighted_rows(dq, ds, KBP, 1, k, D, count);
     store_private(dq_part, dq, queries * D);
 }
 
@@ -153,59 +150,61 @@ typedef struct {
     float scale;
 } key_gradients;
 
-/* `limit` keys took part in attention, the others get zeros; padding goes to pad_sums. */
-static inline void store_keys(key_gradients to, __private const float *dk,
-                              __private const float *dv, __private const int *key_at, int keys,
-                              int limit, __private float *pad_sums)
+/* The gradients of `keys` keys of a window from the `first` on: zeros behind `count`, as those took
+ * no part. Padding goes to pad_sums. */
+static inline void store_keys(key_gradients to, __private float *dk, __private float *dv,
+                              geometry g, window w, int first, int keys, int count,
+                              __private float *pad_sums)
 {
-    for (int i = 0; i < keys; i++)
-        for (int l = 0; l < D; l++) {
-            float grad_k = i < limit ? dk[i * D + l] * to.scale : 0.0f;
-            float grad_v = i < limit ? dv[i * D + l] : 0.0f;
-            if (key_at[i] < 0) {
-                pad_sums[l] += grad_k;
-                pad_sums[D + l] += grad_v;
-                continue;
-            }
-            if (to.dk)
-                to.dk[(size_t)key_at[i] * to.k_stride + l] = grad_k;
-            if (to.dv)
-                to.dv[(size_t)key_at[i] * to.v_stride + l] = grad_v;
+    for (int i = 0; i < keys; i++, dk += D, dv += D) {
+        int token = key_token(g, w, first + i);
+        if (i >= count) {
+            clear(dk, D);
+            clear(dv, D);
         }
+        for (int l = 0; l < D; l++)
+            dk[l] *= to.scale;
+        if (token < 0)
+            for (int l = 0; l < D; l++) {
+                pad_sums[l] += dk[l];
+                pad_sums[D + l] += dv[l];
+            }
+        if (token >= 0 && to.dk)
+            store_private(to.dk + (size_t)token * to.k_stride, dk, D);
+        if (token >= 0 && to.dv)
+            store_private(to.dv + (size_t)token * to.v_stride, dv, D);
+    }
 }
 
 /* Work-item (chunk of keys, window and head, batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-backward(__global const float *q_all, __global const float *k_all, __global const float *pad,
-         __global const int *key_counts, __global const float *dout_all, __global float *dk_all,
-         __global float *dv_all, int heads, int q_stride, int q_col, int k_stride, int k_col,
-         int v_stride, int v_col, float scale, long q_columns_at, long dout_columns_at,
-         long k_panels_at, long v_panels_at, long dq_parts_at, long col_parts_at, long pad_parts_at,
-         int query_tiles, int panels_each, int blocks_each, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+backward(__global const int *key_counts, __global float *dk_all, __global float *dv_all, int heads,
+         int k_stride, int k_col, int v_stride, int v_col, float scale, long q_columns_at,
+         long dout_columns_at, long k_panels_at, long v_panels_at, long q_rows_at, long k_rows_at,
+         long dout_rows_at, long terms_at, long dq_parts_at, long col_parts_at, long pad_parts_at,
+         int query_tiles, int blocks, int blocks_each, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int chunk = get_global_id(0), hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
-    int q_tokens = q_h * q_w, k_tokens = k_h * k_w, width = heads * D;
+    int k_tokens = k_h * k_w;
     window w = find_window(g, hw / heads);
     int queries = w.q_rows * w.q_cols, window_keys = win_h * win_w;
     int limit = key_counts ? min(key_counts[b], window_keys) : window_keys;
     int begin = chunk * blocks_each * KB, end = min(window_keys, begin + blocks_each * KB);
     size_t group = (size_t)b * get_global_size(1) + hw, part = group * get_global_size(0) + chunk;
     query_values values = QUERY_VALUES(group);
-    rows q = {q_all + (size_t)b * q_tokens * q_stride + q_col + head * D, q_stride};
-    rows k = {k_all + (size_t)b * k_tokens * k_stride + k_col + head * D, k_stride};
-    rows dout = {dout_all + (size_t)b * q_tokens * width + head * D, width};
     size_t k_from = (size_t)b * k_tokens * k_stride + k_col + head * D;
     size_t v_from = (size_t)b * k_tokens * v_stride + v_col + head * D;
     key_gradients to = {dk_all ? dk_all + k_from : 0, dv_all ? dv_all + v_from : 0, k_stride,
                         v_stride, scale};
-    __global const float *k_pad = pad ? pad + k_col + head * D : 0;
+    __global const float *q_rows = workspace + q_rows_at + group * slots * D;
+    __global const float *k_rows = workspace + k_rows_at + group * window_keys * D;
+    __global const float *dout_rows = workspace + dout_rows_at + group * slots * D;
     __global float *dq_part = workspace + dq_parts_at + part * slots * D;
     __global float *col_part = workspace + col_parts_at + part * slots * REL_W;
 
-    int key_at[KB], query_at[QB];
     /* the last MR keys of a block may reach past it: what they add there is of no key */
-    float p[QB * KBP + MR], ds[QB * KBP + MR], dk[(KBP + MR) * D], dv[(KBP + MR) * D];
+    float p[QB * KBP + MR + V], ds[QB * KBP + MR + V], dk[(KBP + MR) * D], dv[(KBP + MR) * D];
     float pad_sums[2 * D];
     clear(pad_sums, 2 * D);
     clear(p, QB * KBP + MR);
@@ -216,79 +215,156 @@ backward(__global const float *q_all, __global const float *k_all, __global cons
         col_part[i] = 0;
     for (int first = begin; first < end; first += KB) {
         int keys = min(KB, end - first), count = clamp(limit - first, 0, keys);
-        size_t panels = (group * panels_each + (size_t)first / KB * PANELS) * D * NR;
-        for (int i = 0; i < keys; i++)
-            key_at[i] = key_token(g, w, first + i);
+        size_t panels = (group * blocks + (size_t)first / KB) * KBP * D;
         clear(dk, (KBP + MR) * D);
         clear(dv, (KBP + MR) * D);
         for (int from = 0; from < queries; from += QB) {
             int taken = min(QB, queries - from);
             for (int i = 0; i < taken; i += MR) {
                 int slot = from + i, rows_here = min(MR, taken - i);
-                size_t tile = (group * query_tiles + slot / MR) * D * MR;
-                factors f = {workspace + q_columns_at + tile, workspace + dout_columns_at + tile,
-                             workspace + k_panels_at + panels, workspace + v_panels_at + panels};
+                size_t tile = group * query_tiles + slot / MR;
+                factors f = {workspace + q_columns_at + tile * D * MR,
+                             workspace + dout_columns_at + tile * D * MR,
+                             workspace + k_panels_at + panels, workspace + v_panels_at + panels,
+                             workspace + terms_at + tile * TERMS};
                 differentiate_tile(p + i * KBP, ds + i * KBP, f, values, slot, rows_here, first,
                                    count);
-                add_to_queries(dq_part + (size_t)slot * D, ds + i * KBP, k, k_pad, key_at,
-                               rows_here, count);
+                add_to_queries(dq_part + (size_t)slot * D, ds + i * KBP,
+                               k_rows + (size_t)first * D, rows_here, count);
 #if HAS_REL
                 sum_by_axis(ds + i * KBP, values, col_part, slot, rows_here, first, keys);
 #endif
             }
-            for (int i = 0; i < taken; i++)
-                query_at[i] = query_token(g, w, from + i);
             for (int i = 0; i < count; i += MR) {
-                add_weighted_rows(dv + i * D, p + i, 1, KBP, dout, 0, query_at, taken);
-                add_weighted_rows(dk + i * D, ds + i, 1, KBP, q, 0, query_at, taken);
+                size_t at = (size_t)from * D;
+                add_weighted_rows(dv + i * D, p + i, 1, KBP, dout_rows + at, D, taken);
+                add_weighted_rows(dk + i * D, ds + i, 1, KBP, q_rows + at, D, taken);
             }
         }
-        store_keys(to, dk, dv, key_at, keys, count, pad_sums);
+        store_keys(to, dk, dv, g, w, first, keys, count, pad_sums);
     }
     if (pad_parts_at >= 0)
         store_private(workspace + pad_parts_at + part * 2 * D, pad_sums, 2 * D);
 }
 
-/* Work-item (slot, window and head, batch): dq of a query, from the parts of all chunks and the
- * relative positions. */
+#if HAS_REL
+/* dq of a query at `at` of an axis gains ds times what that axis's keys are to it. */
+static inline void add_axis(__private float *dq, __global const float *ds, int slots, int side,
+                            __global const float *table, int at)
+{
+    for (int key = 0; key < side; key++) {
+        float weight = ds[(size_t)key * slots];
+        __global const float *row = table + (at - key + side - 1) * D;
+        for (int l = 0; l < D; l++)
+            dq[l] += weight * row[l];
+    }
+}
+#endif
+
+/* Work-item (query tile, window and head, batch): dq of MR queries, from the parts of all chunks
+ * and the relative positions. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 finish_queries(__global const float *rel_h, __global const float *rel_w, __global float *dq_all,
                int heads, int q_stride, int q_col, float scale, long dq_parts_at, long col_parts_at,
                int chunks, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
-    int slot = get_global_id(0), hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
+    int first = get_global_id(0) * MR, hw = get_global_id(1), b = get_global_id(2);
+    int head = hw % heads;
     window w = find_window(g, hw / heads);
-    if (slot >= w.q_rows * w.q_cols)
-        return;
     size_t group = (size_t)b * get_global_size(1) + hw;
     query_values values = QUERY_VALUES(group);
-    int token = query_token(g, w, slot);
-    float dq[D];
-    clear(dq, D);
-    for (int c = 0; c < chunks; c++) {
-        __global const float *from =
-            workspace + dq_parts_at + ((group * chunks + c) * slots + slot) * D;
-        for (int l = 0; l < D; l++)
-            dq[l] += from[l] * scale;
-    }
+    int end = min(first + MR, w.q_rows * w.q_cols);
 #if HAS_REL
-    int y = token / q_w - w.y0, x = token % q_w - w.x0;
-    for (int ky = 0; ky < REL_H; ky++) {
-        float ds = values.d_by_row[(size_t)ky * slots + slot];
-        for (int l = 0; l < D; l++)
-            dq[l] += ds * rel_h[(y - ky + REL_H - 1) * D + l];
-    }
-    for (int kx = 0; kx < REL_W; kx++) {
-        float ds = 0;
-        for (int c = 0; c < chunks; c++)
-            ds += workspace[col_parts_at + ((group * chunks + c) * slots + slot) * REL_W + kx];
-        values.d_by_col[(size_t)kx * slots + slot] = ds;
-        for (int l = 0; l < D; l++)
-            dq[l] += ds * rel_w[(x - kx + REL_W - 1) * D + l];
-    }
+    for (int kx = 0; kx < REL_W; kx++)
+        for (int slot = first; slot < end; slot++) {
+            float sum = 0;
+            for (int c = 0; c < chunks; c++)
+                sum += workspace[col_parts_at + ((group * chunks + c) * slots + slot) * REL_W + kx];
+            values.d_by_col[(size_t)kx * slots + slot] = sum;
+        }
 #endif
-    if (dq_all)
-        store_private(dq_all + ((size_t)b * q_h * q_w + token) * q_stride + q_col + head * D, dq,
-                      D);
+    for (int slot = first; slot < end; slot++) {
+        int token = query_token(g, w, slot);
+        float dq[D];
+        clear(dq, D);
+        for (int c = 0; c < chunks; c++) {
+            __global const float *from =
+                workspace + dq_parts_at + ((group * chunks + c) * slots + slot) * D;
+            for (int l = 0; l < D; l++)
+                dq[l] += from[l] * scale;
+        }
+#if HAS_REL
+        add_axis(dq, values.d_by_row + slot, slots, REL_H, rel_h, token / q_w - w.y0);
+        add_axis(dq, values.d_by_col + slot, slots, REL_W, rel_w, token % q_w - w.x0);
+#endif
+        if (dq_all)
+            store_private(dq_all + ((size_t)b * q_h * q_w + token) * q_stride + q_col + head * D,
+                          dq, D);
+    }
 }
+
+#if HAS_REL
+#define TABLE_ROWS  (2 * REL_H - 1 + 2 * REL_W - 1)
+#define LONGER_SIDE (REL_H > REL_W ? REL_H : REL_W)
+
+/* A line of queries (slot, slot + step, ..) at `at` of an axis, q ds summed: table row at - key +
+ * side - 1, which is `part` row key - at + side - 1, gains it from each key of the axis. */
+static inline void add_line(__private float *part, __global const float *ds, int slots, int side,
+                            int at, __global const float *q_rows, int slot, int step, int count)
+{
+    float weights[MR * LONGER_SIDE];
+    for (int key = 0; key < side; key += MR) {
+        for (int r = 0; r < MR; r++)
+            for (int i = 0; i < count; i++)
+                weights[r * LONGER_SIDE + i] =
+                    key + r < side ? ds[(size_t)(key + r) * slots + slot + i * step] : 0.0f;
+        add_weighted_rows(part + (key - at + side - 1) * D, weights, LONGER_SIDE, 1,
+                          q_rows + (size_t)slot * D, step * D, count);
+    }
+}
+
+/* Work-item (axis, window and head, batch): its part of the tables' gradients, backwards, by key
+ * row (axis 0) [2 REL_H - 1][D], then by key column [2 REL_W - 1][D]. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+make_table_parts(int heads, long q_rows_at, long parts_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+{
+    geometry g = GEOMETRY;
+    int by_col = get_global_id(0), hw = get_global_id(1), b = get_global_id(2);
+    window w = find_window(g, hw / heads);
+    size_t group = (size_t)b * get_global_size(1) + hw;
+    query_values values = QUERY_VALUES(group);
+    __global const float *q_rows = workspace + q_rows_at + group * slots * D;
+    __global float *to = workspace + parts_at + group * TABLE_ROWS * D;
+    float part[(2 * LONGER_SIDE - 1 + MR) * D]; /* the last keys of a line may reach past it */
+    clear(part, (2 * LONGER_SIDE - 1 + MR) * D);
+    if (by_col) {
+        for (int x = 0; x < w.q_cols; x++)
+            add_line(part, values.d_by_col, slots, REL_W, x, q_rows, x, w.q_cols, w.q_rows);
+        store_private(to + (2 * REL_H - 1) * D, part, (2 * REL_W - 1) * D);
+    } else {
+        for (int y = 0; y < w.q_rows; y++)
+            add_line(part, values.d_by_row, slots, REL_H, y, q_rows, y * w.q_cols, 1, w.q_cols);
+        store_private(to, part, (2 * REL_H - 1) * D);
+    }
+}
+
+/* Work-item i: row i of the parts, summed over all windows and heads. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+sum_table_parts(__global const float *workspace, long parts_at, __global float *dh,
+                __global float *dw, int groups)
+{
+    int i = get_global_id(0), from_w = i - (2 * REL_H - 1);
+    float sum[D];
+    clear(sum, D);
+    for (int group = 0; group < groups; group++) {
+        __global const float *row = workspace + parts_at + ((size_t)group * TABLE_ROWS + i) * D;
+        for (int l = 0; l < D; l++)
+            sum[l] += row[l];
+    }
+    if (from_w < 0 && dh)
+        store_private(dh + (2 * REL_H - 2 - i) * D, sum, D);
+    if (from_w >= 0 && dw)
+        store_private(dw + (2 * REL_W - 2 - from_w) * D, sum, D);
+}
+#endif

@@ -1,14 +1,22 @@
-/* cpu/attention_tile.cl - the two products of attention on a MR x block tile, for CPU devices.
+/* cpu/attention_tile.cl - the two products of attention on a MR x block tile, and how keys, values
+ * and queries are laid out for them, for CPU devices.
  *
- * Set by the host: D (head_dim), MR (rows of a tile), KB (tokens of a block), REL_H, REL_W (sizes
- * of the key window when there are relative positions, else 0). */
+ * Set by the host: D (head_dim), MR (rows of a tile, at most V), KB (keys of a block), REL_H, REL_W
+ * (sizes of the key window when there are relative positions, else 0). Logits are in units of
+ * log 2, so that a probability is a power of 2. */
 #include "attention_geometry.cl"
+#include "cpu/transpose.cl"
+#include "math.cl"
 
 #define NR       (2 * V)
-#define PANELS   ((KB + NR - 1) / NR) /* of a block */
-#define KBP      (PANELS * NR)
+#define KBP      ((KB + V - 1) / V * V) /* a block's keys, with zeros to whole vectors */
+#define PANELS   ((KBP + NR - 1) / NR)  /* of a block: [D][NR], the last one may be [D][V] */
 #define HAS_REL  (REL_H > 0)
+#define ROW_SPAN ((REL_H + V - 1) / V * V)
+#define COL_SPAN ((REL_W + V - 1) / V * V)
 #define NO_LOGIT -3.0e38f
+#define LOG2_E   1.44269504088896341f
+#define LN_2     0.69314718055994530942f
 
 #define EACH_4(X)  X(0) X(1) X(2) X(3)
 #define EACH_6(X)  EACH_4(X) X(4) X(5)
@@ -22,94 +30,81 @@ typedef struct {
     int stride;
 } rows;
 
-#define LOAD_ROW(r)                                                                                \
-    floatV low##r = vloadV(0, tile + r * KBP + j), high##r = vloadV(1, tile + r * KBP + j);
-#define MULTIPLY_ROW(r)                                                                            \
-    low##r = fma((floatV)(a[r]), b_low, low##r);                                                   \
-    high##r = fma((floatV)(a[r]), b_high, high##r);
-#define STORE_ROW(r)                                                                               \
-    vstoreV(low##r, 0, tile + r * KBP + j);                                                        \
-    vstoreV(high##r, 1, tile + r * KBP + j);
+/* A tile of MR rows `stride` floats apart gains MR x NR (WIDE) or MR x V (NARROW) sums of products.
+ * The weight of row r and term k is weight(r); a term's vectors lie at b. */
+#define LOAD_NARROW(r) floatV low##r = vloadV(0, to + r * stride);
+#define LOAD_WIDE(r)   LOAD_NARROW(r) floatV high##r = vloadV(1, to + r * stride);
+#define ADD_WIDE(r)                                                                                \
+    low##r = fma((floatV)(a[r * row_step]), b_low, low##r);                                        \
+    high##r = fma((floatV)(a[r * row_step]), b_high, high##r);
+#define ADD_NARROW(r) low##r = fma((floatV)(a[r * row_step]), b_low, low##r);
+#define STORE_WIDE(r)                                                                              \
+    vstoreV(low##r, 0, to + r * stride);                                                           \
+    vstoreV(high##r, 1, to + r * stride);
+#define STORE_NARROW(r) vstoreV(low##r, 0, to + r * stride);
 
-/* tile [MR][KBP] += a^T b: a [D][MR], b a block of panels [PANELS][D][NR]. */
+static inline void add_wide(__private float *to, int stride, __private const float *a, int row_step,
+                            int step, __global const float *b, int b_step, int count)
+{
+    EACH_ROW(LOAD_WIDE)
+    for (int k = 0; k < count; k++, a += step, b += b_step) {
+        floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
+        EACH_ROW(ADD_WIDE)
+    }
+    EACH_ROW(STORE_WIDE)
+}
+
+static inline void add_narrow(__private float *to, int stride, __private const float *a,
+                              int row_step, int step, __global const float *b, int b_step,
+                              int count)
+{
+    EACH_ROW(LOAD_NARROW)
+    for (int k = 0; k < count; k++, a += step, b += b_step) {
+        floatV b_low = vloadV(0, b);
+        EACH_ROW(ADD_NARROW)
+    }
+    EACH_ROW(STORE_NARROW)
+}
+
+/* tile [MR][KBP] += a^T b: a [D][MR], b a block of panels. */
 static inline void add_products(__private float *tile, __private const float *columns,
                                 __global const float *b)
 {
-    for (int j = 0; j < KBP; j += NR) {
-        __private const float *a = columns;
-        EACH_ROW(LOAD_ROW)
-        for (int l = 0; l < D; l++, a += MR, b += NR) {
-            floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
-            EACH_ROW(MULTIPLY_ROW)
-        }
-        EACH_ROW(STORE_ROW)
-    }
+    int j = 0;
+    for (; j + NR <= KBP; j += NR, b += D * NR)
+        add_wide(tile + j, KBP, columns, 1, MR, b, NR, D);
+    if (j < KBP)
+        add_narrow(tile + j, KBP, columns, 1, MR, b, V, D);
 }
 
-#define LOAD_WIDE(r)                                                                               \
-    floatV low##r = vloadV(0, out + r * D + h), high##r = vloadV(1, out + r * D + h);
-#define ADD_WIDE(r)                                                                                \
-    low##r = fma((floatV)(tile[r * row_step + k * step]), b_low, low##r);                          \
-    high##r = fma((floatV)(tile[r * row_step + k * step]), b_high, high##r);
-#define STORE_WIDE(r)                                                                              \
-    vstoreV(low##r, 0, out + r * D + h);                                                           \
-    vstoreV(high##r, 1, out + r * D + h);
-#define LOAD_NARROW(r)  floatV low##r = vloadV(0, out + r * D + h);
-#define ADD_NARROW(r)   low##r = fma((floatV)(tile[r * row_step + k * step]), b_low, low##r);
-#define STORE_NARROW(r) vstoreV(low##r, 0, out + r * D + h);
-
-/* out [MR][D] += weights [MR][count] times `count` rows: row k is `from` at token at[k], or `pad`
- * where at[k] is -1 (nothing when pad is NULL). Weight (r, k) is tile[r * row_step + k * step]. */
+/* out [MR][D] += weights [MR][count] times `count` rows of D, from_step floats apart. Weight (r, k)
+ * is tile[r * row_step + k * step]. */
 static inline void add_weighted_rows(__private float *out, __private const float *tile,
-                                     int row_step, int step, rows from, __global const float *pad,
-                                     __private const int *at, int count)
+                                     int row_step, int step, __global const float *from,
+                                     int from_step, int count)
 {
-#define ROW_OF(k) (at[k] < 0 ? pad : from.data + (size_t)at[k] * from.stride)
     int h = 0;
-    for (; h + NR <= D; h += NR) {
-        EACH_ROW(LOAD_WIDE)
-        for (int k = 0; k < count; k++) {
-            __global const float *b = ROW_OF(k);
-            if (!b)
-                continue;
-            floatV b_low = vloadV(0, b + h), b_high = vloadV(1, b + h);
-            EACH_ROW(ADD_WIDE)
-        }
-        EACH_ROW(STORE_WIDE)
-    }
-    for (; h + V <= D; h += V) {
-        EACH_ROW(LOAD_NARROW)
-        for (int k = 0; k < count; k++) {
-            __global const float *b = ROW_OF(k);
-            if (!b)
-                continue;
-            floatV b_low = vloadV(0, b + h);
-            EACH_ROW(ADD_NARROW)
-        }
-        EACH_ROW(STORE_NARROW)
-    }
+    for (; h + NR <= D; h += NR)
+        add_wide(out + h, D, tile, row_step, step, from + h, from_step, count);
+    for (; h + V <= D; h += V)
+        add_narrow(out + h, D, tile, row_step, step, from + h, from_step, count);
     for (; h < D; h++)
-        for (int k = 0; k < count; k++) {
-            __global const float *b = ROW_OF(k);
-            for (int r = 0; b && r < MR; r++)
-                out[r * D + h] += tile[r * row_step + k * step] * b[h];
-        }
-#undef ROW_OF
+        for (int k = 0; k < count; k++)
+            for (int r = 0; r < MR; r++)
+                out[r * D + h] += tile[r * row_step + k * step] * from[(size_t)k * from_step + h];
 }
 
-/* Up to MR rows as columns [D][MR], times `factor`; zeros for the rest and for padding without a
- * pad row. */
-static inline void load_columns(__private float *columns, rows from, __global const float *pad,
-                                __private const int *at, int count, float factor)
+/* Up to MR rows as columns [D][MR] (and V - MR floats of nothing), times `factor`; zeros for the
+ * rest. */
+static inline void load_columns(__private float *columns, rows from, __private const int *at,
+                                int count, float factor)
 {
-    for (int r = 0; r < MR; r++) {
-        __global const float *row = r >= count  ? 0
-                                    : at[r] < 0 ? pad
-                                                : from.data + (size_t)at[r] * from.stride;
-        for (int l = 0; l < D; l++)
-            columns[l * MR + r] = row ? row[l] * factor : 0.0f;
-    }
+    __global const float *row[V];
+    for (int r = 0; r < V; r++)
+        row[r] = r < count ? from.data + (size_t)at[r] * from.stride : 0;
+    rows_to_private_columns(columns, MR, row, count, D, factor);
 }
+#define COLUMNS (D * MR + V - MR)
 
 static inline float dot_rows(__global const float *x, __global const float *y)
 {
@@ -123,61 +118,142 @@ static inline float dot_rows(__global const float *x, __global const float *y)
     return sum;
 }
 
-#if HAS_REL
-/* The relative position terms of a query at (y, x) of its window: by key row, and by key column. */
-static inline void relative_terms(__global const float *q, __global const float *rel_h,
-                                  __global const float *rel_w, int y, int x,
-                                  __private float *by_row, __private float *by_col)
+/* A table [2 side - 1][D] of relative positions, backwards and as columns [D][TABLE_ROW]: what a
+ * query at y gains from keys 0, 1, .. of its axis then begins at column side - 1 - y. */
+#define TABLE_ROW(side) (2 * (side)-1 + V)
+#define TABLES          (D * (TABLE_ROW(REL_H) + TABLE_ROW(REL_W)))
+
+/* Work-item l: row l of both tables, [REL_H's][REL_W's]. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+pack_tables(__global const float *rel_h, __global const float *rel_w, __global float *workspace,
+            long tables_at)
 {
-    for (int ky = 0; ky < REL_H; ky++)
-        by_row[ky] = dot_rows(q, rel_h + (y - ky + REL_H - 1) * D);
-    for (int kx = 0; kx < REL_W; kx++)
-        by_col[kx] = dot_rows(q, rel_w + (x - kx + REL_W - 1) * D);
+    int l = get_global_id(0);
+    __global float *by_row = workspace + tables_at + l * TABLE_ROW(REL_H);
+    __global float *by_col = workspace + tables_at + D * TABLE_ROW(REL_H) + l * TABLE_ROW(REL_W);
+    for (int i = 0; i < TABLE_ROW(REL_H); i++)
+        by_row[i] = i < 2 * REL_H - 1 ? rel_h[(2 * REL_H - 2 - i) * D + l] : 0.0f;
+    for (int i = 0; i < TABLE_ROW(REL_W); i++)
+        by_col[i] = i < 2 * REL_W - 1 ? rel_w[(2 * REL_W - 2 - i) * D + l] : 0.0f;
+}
+
+#if HAS_REL
+#define ZERO_TERM(r) floatV term##r = 0;
+#define ADD_TERM(r)                                                                                \
+    term##r = fma((floatV)(q[r]), vloadV(0, column + (side - 1 - at[r])), term##r);
+#define STORE_TERM(r) vstoreV(term##r * factor, 0, terms + r * span + i);
+
+/* terms [MR][span]: the products of MR queries (columns, times 1 / factor) with what keys of one
+ * axis are to them; at[r] is the query's place on it. */
+static inline void axis_terms(__private float *terms, __private const float *columns,
+                              __global const float *table, int side, int span,
+                              __private const int *at, float factor)
+{
+    for (int i = 0; i < span; i += V) {
+        __private const float *q = columns;
+        __global const float *column = table + i;
+        EACH_ROW(ZERO_TERM)
+        for (int l = 0; l < D; l++, q += MR, column += TABLE_ROW(side)) {
+            EACH_ROW(ADD_TERM)
+        }
+        EACH_ROW(STORE_TERM)
+    }
+}
+
+/* The relative position terms of MR queries, by key row [MR][ROW_SPAN] and by key column. */
+static inline void relative_terms(__private float *by_row, __private float *by_col,
+                                  __private const float *columns, __global const float *tables,
+                                  window w, int q_w, __private const int *query_at, int queries,
+                                  float factor)
+{
+    int y[MR], x[MR];
+    for (int r = 0; r < MR; r++) {
+        y[r] = r < queries ? query_at[r] / q_w - w.y0 : 0;
+        x[r] = r < queries ? query_at[r] % q_w - w.x0 : 0;
+    }
+    axis_terms(by_row, columns, tables, REL_H, ROW_SPAN, y, factor);
+    axis_terms(by_col, columns, tables + D * TABLE_ROW(REL_H), REL_W, COL_SPAN, x, factor);
 }
 #endif
 
-/* A tile's logits before the product: relative positions, and NO_LOGIT where there is no key.
- * KB is a multiple of REL_W, so a block begins at the start of a key row. */
+/* A tile's logits [MR][KBP] before the product: relative positions, and NO_LOGIT where there is no
+ * key. KB is a multiple of REL_W, so a block begins at the start of a key row. Writes up to V
+ * floats behind the tile. */
 static inline void begin_logits(__private float *tile, __private const float *by_row,
                                 __private const float *by_col, int first, int count)
 {
     for (int r = 0; r < MR; r++) {
         __private float *row = tile + r * KBP;
 #if HAS_REL
-        for (int k = 0; k < count; k += REL_W)
-            for (int kx = 0; kx < REL_W; kx++)
-                row[k + kx] = by_row[r * REL_H + (first + k) / REL_W] + by_col[r * REL_W + kx];
+        for (int k = 0, ky = first / REL_W; k < count; k += REL_W, ky++)
+            for (int kx = 0; kx < REL_W; kx += V)
+                vstoreV(by_row[r * ROW_SPAN + ky] + vloadV(0, by_col + r * COL_SPAN + kx), 0,
+                        row + k + kx);
 #else
-        for (int k = 0; k < count; k++)
-            row[k] = 0;
+        for (int k = 0; k < KBP; k += V)
+            vstoreV((floatV)(0), 0, row + k);
 #endif
         for (int k = count; k < KBP; k++)
             row[k] = NO_LOGIT;
     }
 }
 
-/* Keys of a window as blocks of panels [PANELS][D][NR], zero where there is none. Work-item
- * (panel, window and head, batch). */
+/* Token i of a window's keys (or queries) as a row, `pad` or NULL where it is padding. */
+static inline __global const float *window_row(geometry g, window w, int keys, rows from,
+                                               __global const float *pad, int i)
+{
+    int token = keys ? key_token(g, w, i) : query_token(g, w, i);
+    return token < 0 ? pad : from.data + (size_t)token * from.stride;
+}
+
+/* Keys of a window as blocks of panels, zero where there is none: [blocks][KBP][D] floats.
+ * Work-item (panel, window and head, batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 pack_panels(__global const float *data, __global const float *pad, __global float *workspace,
-            long panels_at, int stride, int col, int heads, int panels_each, GEOMETRY_PARAMS)
+            long panels_at, int stride, int col, int heads, int blocks, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int panel = get_global_id(0), hw = get_global_id(1), b = get_global_id(2);
-    int head = hw % heads, tokens = k_h * k_w, count = win_h * win_w;
+    int head = hw % heads, count = win_h * win_w;
     window w = find_window(g, hw / heads);
-    int first = panel / PANELS * KB, in_block = panel % PANELS * NR;
-    rows from = {data + (size_t)b * tokens * stride + col + head * D, stride};
+    rows from = {data + (size_t)b * k_h * k_w * stride + col + head * D, stride};
+    __global const float *padding = pad ? pad + col + head * D : 0;
     size_t group = (size_t)b * get_global_size(1) + hw;
-    __global float *to = workspace + panels_at + (group * panels_each + panel) * D * NR;
-    for (int c = 0; c < NR; c++) {
-        int i = first + in_block + c;
-        bool there = in_block + c < KB && i < count;
-        int token = there ? key_token(g, w, i) : -1;
-        __global const float *row = token >= 0     ? from.data + (size_t)token * stride
-                                    : there && pad ? pad + col + head * D
-                                                   : 0;
-        for (int l = 0; l < D; l++)
-            to[l * NR + c] = row ? row[l] : 0.0f;
+    int block = panel / PANELS, in_block = panel % PANELS * NR, width = min(NR, KBP - in_block);
+    __global float *to =
+        workspace + panels_at + ((group * blocks + block) * KBP + in_block) * (size_t)D;
+    for (int part = 0; part < width; part += V) {
+        __global const float *row[V];
+        for (int c = 0; c < V; c++) {
+            int key = in_block + part + c;
+            bool there = key < KB && block * KB + key < count;
+            row[c] = there ? window_row(g, w, 1, from, padding, block * KB + key) : 0;
+        }
+        rows_to_global_columns(to + part, width, row, V, D, 1.0f);
+    }
+}
+
+/* A window's keys (or queries) as rows [rows_each][D], zeros for padding without a pad row.
+ * Work-item (V rows, window and head, batch). */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+pack_rows(__global const float *data, __global const float *pad, __global float *workspace,
+          long rows_at, int stride, int col, int heads, int keys, int rows_each, GEOMETRY_PARAMS)
+{
+    geometry g = GEOMETRY;
+    int first = get_global_id(0) * V, hw = get_global_id(1), b = get_global_id(2);
+    int head = hw % heads, tokens = keys ? k_h * k_w : q_h * q_w;
+    window w = find_window(g, hw / heads);
+    int count = keys ? win_h * win_w : w.q_rows * w.q_cols;
+    rows from = {data + (size_t)b * tokens * stride + col + head * D, stride};
+    __global const float *padding = pad ? pad + col + head * D : 0;
+    size_t group = (size_t)b * get_global_size(1) + hw;
+    __global float *to = workspace + rows_at + (group * rows_each + first) * (size_t)D;
+    for (int i = first; i < min(first + V, count); i++, to += D) {
+        __global const float *row = window_row(g, w, keys, from, padding, i);
+        int l = 0;
+        for (; l + V <= D; l += V)
+            vstoreV(row ? vloadV(0, row + l) : (floatV)(0), 0, to + l);
+        for (; l < D; l++)
+            to[l] = row ? row[l] : 0.0f;
     }
 }
