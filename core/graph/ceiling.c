@@ -11,7 +11,7 @@
 #define LONG_ENOUGH                                                                                \
     0.02 /* seconds of a timed stretch: the clock and the start are nothing beside it */
 #define COPY_BYTES   ((size_t)256 << 20)
-#define RUNS         10
+#define RUNS         20
 #define MOST_REPEATS 256
 
 static double now(void)
