@@ -21,9 +21,20 @@ static char *table_path(const char *path)
     return name.text;
 }
 
+static scl_status check_single(const cli_args *args, const char *path, scl_error *err)
+{
+    for (size_t i = 0; i < args->option_count; i++)
+        for (size_t k = 0; k < args->counts[i]; k++)
+            if (args->values[i][k] != path && strcmp(args->values[i][k], path) == 0)
+                return scl_fail(err, SCL_BAD_CONFIG, "%s is given for two outputs", path);
+    return SCL_OK;
+}
+
 scl_status cli_tracing_read(cli_tracing *tracing, const cli_args *args, scl_error *err)
 {
     tracing->path = cli_value(args, "--trace");
+    if (tracing->path != NULL)
+        SCL_TRY(check_single(args, tracing->path, err));
     SCL_TRY(cli_output_extension("--trace", tracing->path, EXTENSION, err));
     return cli_output_check(tracing->path, err);
 }
@@ -32,6 +43,7 @@ scl_status cli_tracing_begin(cli_tracing *tracing, scl_device *device, scl_error
 {
     if (tracing->path == NULL)
         return SCL_OK;
+    fprintf(stderr, "--trace: measuring what %s reaches at best\n", device->info.name);
     SCL_TRY(scl_ceiling_measure(device, &tracing->ceiling, err));
     SCL_TRY(scl_profile_begin(device, tracing->path, err));
     tracing->device = device;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define LEAST_SHARE 0.005 /* of the device's time: shapes below it share a line */
-#define NAME_WIDTH  52
+#define NAME_WIDTH  42
 
 /* ---- what a row is called */
 
@@ -169,7 +169,8 @@ static void write_ops(scl_str *out, const line *lines, size_t count)
 static void write_phases(scl_str *out, const scl_profile *p)
 {
     if (p->phase_count > 0)
-        scl_str_add(out, "\n%-*s %8s %11s\n", NAME_WIDTH, "phase of the host", "calls", "ms");
+        scl_str_add(out, "\n%-*s %8s %11s\n", NAME_WIDTH, "phase of the host (some lie in others)",
+                    "calls", "ms");
     for (size_t i = 0; i < p->phase_count; i++)
         scl_str_add(out, "%-*s %8llu %11.2f\n", NAME_WIDTH, p->phases[i].name,
                     (unsigned long long)p->phases[i].calls,
@@ -195,7 +196,9 @@ void scl_profile_table(const scl_profile *p, const scl_ceiling *ceiling, scl_str
         "the time.\n"
         "100 %% of the ceiling, measured before: %.2f GFLOP/s in a product of %lld x %lld x "
         "%lld, %.2f GB/s in a copy of %s.\n"
-        "Bytes count inputs and outputs once. Noting all this took the host %.3f s.\n",
+        "Bytes count inputs and outputs once; what fits a cache may pass 100 %%. Noting all this "
+        "took "
+        "the host %.3f s.\n",
         1e-9 * span, span > 0 ? 100.0 * (span - busy) / span : 0.0,
         1e-9 * ceiling->flops_per_second, (long long)ceiling->product_side,
         (long long)ceiling->product_side, (long long)ceiling->product_side,

@@ -17,10 +17,13 @@ static void write_text(FILE *to, const char *text)
     fputc('"', to);
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c < 0x20)
+        if (c < 0x20) {
             fprintf(to, "\\u%04x", c);
-        else
-            fprintf(to, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            putc_unlocked('\\', to); /* one thread writes, and there is much to write */
+        putc_unlocked(c, to);
     }
     fputc('"', to);
 }

@@ -262,7 +262,9 @@ static scl_status write_gallery(trainer *t, const scl_gallery *gallery, scl_erro
     char *path = scl_run_folder_file(&t->job->folder, name);
     if (path == NULL)
         return scl_out_of_memory(err, 256, "a file name");
+    uint64_t start = scl_profile_now(profile_of(t));
     scl_status status = scl_gallery_write(gallery, title, path, err);
+    scl_profile_phase(profile_of(t), "samples", start);
     scl_free(path);
     return status;
 }
@@ -309,7 +311,9 @@ static scl_status finish_epoch(trainer *t, const scl_scores *scores, scl_error *
                                .seconds = seconds_trained(t),
                                .scores = validated ? scores : NULL};
     SCL_TRY(scl_results_epoch(&t->job->folder, &record, err));
+    uint64_t start = scl_profile_now(profile_of(t));
     SCL_TRY(scl_results_plot(&t->job->folder, t->metric, err));
+    scl_profile_phase(profile_of(t), "curves", start);
     if (validated)
         SCL_TRY(keep_best(t, scores, &best, err));
     s->results_lines++;
@@ -366,10 +370,8 @@ static scl_status run(trainer *t, scl_error *err)
 static scl_status start(trainer *t, scl_error *err)
 {
     scl_train_job *job = t->job;
-    uint64_t began = scl_profile_now(profile_of(t));
     SCL_TRY(make_stepper(t, err));
     SCL_TRY(make_evaluator(t, err));
-    scl_profile_phase(profile_of(t), "build the graphs", began);
     SCL_TRY(scl_train_job_open_folder(job, err));
     SCL_TRY(scl_run_info_write(job, scl_stepper_trained_values(t->stepper),
                                scl_stepper_arena_bytes(t->stepper), err));
