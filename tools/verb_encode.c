@@ -1,6 +1,7 @@
 /* verb_encode.c — samcl encode: the image embedding, for programs that decode themselves. */
 #include "model_use.h"
 #include "outputs.h"
+#include "tracing.h"
 
 #include "base/mem.h"
 #include "io/npy.h"
@@ -11,6 +12,7 @@ static const cli_option options[] = {
     CLI_DEVICE_OPTION,
     {"--image", "FILE", "a PNG or JPEG picture", false},
     {"--out", "FILE.npy", "the embedding", false},
+    CLI_TRACE_OPTION,
 };
 
 /* [grid, grid, channels] -> [channels, grid, grid] */
@@ -44,11 +46,16 @@ static scl_status encode(const cli_args *args, const char *path, const char *out
                          scl_error *err)
 {
     scl_input_image image = {0};
+    cli_tracing tracing = {0};
+    SCL_TRY(cli_tracing_read(&tracing, args, err));
     SCL_TRY(cli_model_open(args, "auto", model, err));
     scl_status status = scl_input_image_read(&image, path, cli_model_value_range(model),
                                              model->tuned.model->config.image_size, err);
     if (status == SCL_OK)
+        status = cli_tracing_begin(&tracing, model->device, err);
+    if (status == SCL_OK)
         status = scl_input_image_encode(&image, model->predictor, err);
+    status = cli_tracing_end(&tracing, status, err);
     if (status == SCL_OK)
         status = write_embedding(model, out, err);
     scl_input_image_free(&image);

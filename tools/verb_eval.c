@@ -1,6 +1,7 @@
 /* verb_eval.c — samcl eval: base versus tuned, as a table, as JSON and as a picture. */
 #include "cli.h"
 #include "terminal.h"
+#include "tracing.h"
 
 #include "base/file.h"
 #include "data/run_data.h"
@@ -19,6 +20,7 @@ typedef struct evaluation {
     scl_prefix_cache *cache;
     scl_comparison comparison;
     char *folder; /* where the report goes */
+    cli_tracing tracing;
     terminal_bar bar;
 } evaluation;
 
@@ -122,7 +124,10 @@ static scl_status compare(evaluation *e, const char *split, scl_error *err)
                                             .picture = picture,
                                             .user = e,
                                             .progress = show_progress};
-    scl_status status = scl_comparison_run(&options, &e->comparison, err);
+    scl_status status = cli_tracing_begin(&e->tracing, e->device, err);
+    if (status == SCL_OK)
+        status = scl_comparison_run(&options, &e->comparison, err);
+    status = cli_tracing_end(&e->tracing, status, err);
     scl_free(picture);
     return status;
 }
@@ -133,6 +138,7 @@ static scl_status evaluate(evaluation *e, const cli_args *args, scl_error *err)
     if (args->word_count == 0)
         return scl_fail(err, SCL_BAD_CONFIG,
                         "samcl eval needs a run's folder, a tuned file or a run file");
+    SCL_TRY(cli_tracing_read(&e->tracing, args, err));
     SCL_TRY(read_model(e, args, err));
     SCL_TRY(choose_split(e, args, &split, err));
     e->data = scl_run_data_eval_config(&e->model.config.data);
@@ -170,6 +176,7 @@ static const cli_option options[] = {
     {"--split", "NAME", "train, val or test; default: test if there is one, else val", false},
     {"--out", "FOLDER", "for scores.json and samples.png; default: eval-SPLIT in the run's folder",
      false},
+    CLI_TRACE_OPTION,
 };
 
 const cli_verb verb_eval = {

@@ -1,6 +1,7 @@
 /* verb_predict.c — samcl predict: masks of one image. */
 #include "model_use.h"
 #include "predict_files.h"
+#include "tracing.h"
 
 #include "base/mem.h"
 #include "data/image_header.h"
@@ -19,6 +20,7 @@ static const cli_option options[] = {
     {"--overlay", "FILE.png", "the picture with masks and prompts drawn in", false},
     {"--json", "FILE.json", "boxes, areas, predicted IoUs", false},
     {"--logits", "FILE.npy", "low-resolution logits, float32 [masks, size, size]", false},
+    CLI_TRACE_OPTION,
 };
 
 typedef struct prompts {
@@ -99,11 +101,13 @@ typedef struct job {
     prompts prompts;
     scl_answer answer;
     predict_paths paths;
+    cli_tracing tracing;
 } job;
 
-static scl_status predict(job *j, predict_result *result, scl_error *err)
+static scl_status find_masks(job *j, predict_result *result, scl_error *err)
 {
     const scl_request *request = &j->prompts.request;
+    SCL_TRY(cli_tracing_begin(&j->tracing, j->model.device, err));
     double start = now();
     SCL_TRY(scl_input_image_encode(&j->image, j->model.predictor, err));
     double encoded = now();
@@ -111,6 +115,12 @@ static scl_status predict(job *j, predict_result *result, scl_error *err)
                             &j->image.frame, err));
     result->encode_seconds = encoded - start;
     result->decode_seconds = now() - encoded;
+    return SCL_OK;
+}
+
+static scl_status predict(job *j, predict_result *result, scl_error *err)
+{
+    SCL_TRY(cli_tracing_end(&j->tracing, find_masks(j, result, err), err));
     const predict_paths *p = &j->paths;
     if (p->mask == NULL && p->overlay == NULL && p->json == NULL && p->logits == NULL) {
         predict_print(result);
@@ -150,6 +160,7 @@ static scl_status run(const cli_args *args, scl_error *err)
     SCL_TRY(parse_points(args, &j.prompts, err));
     SCL_TRY(parse_boxes(args, &j.prompts, err));
     SCL_TRY(predict_paths_check(&j.paths, err));
+    SCL_TRY(cli_tracing_read(&j.tracing, args, err));
     SCL_TRY(check_early(args, image, &j.prompts, err));
     scl_status status = open_and_predict(args, image, &j, err);
     scl_answer_free(&j.answer);

@@ -1,6 +1,7 @@
 /* verb_train.c — samcl train: a run file to a tuned model. */
 #include "cli.h"
 #include "terminal.h"
+#include "tracing.h"
 
 #include "base/str.h"
 #include "registry.h"
@@ -142,6 +143,7 @@ static scl_status read_job(scl_train_job *job, const cli_args *args, scl_error *
 static scl_status train(scl_train_job *job, const cli_args *args, scl_device **device,
                         scl_error *err)
 {
+    cli_tracing tracing = {0};
     terminal_bar bar = {0};
     view v = {0};
     const scl_data_progress scanning = {terminal_show_reading, &bar};
@@ -151,14 +153,17 @@ static scl_status train(scl_train_job *job, const cli_args *args, scl_device **d
                                      .validate = show_validation,
                                      .epoch = show_epoch,
                                      .stop = wants_stop};
+    SCL_TRY(cli_tracing_read(&tracing, args, err));
     SCL_TRY(read_job(job, args, err));
     SCL_TRY(scl_device_open(job->run.config.device, device, err));
     SCL_TRY(scl_train_job_open(job, *device, scanning, err));
     on_terminal = isatty(STDERR_FILENO);
     handle_signals(on_signal);
-    scl_status status = scl_train(job, &events, err);
+    scl_status status = cli_tracing_begin(&tracing, *device, err);
+    if (status == SCL_OK)
+        status = scl_train(job, &events, err);
     handle_signals(SIG_IGN); /* all is saved: there is nothing left to stop */
-    SCL_TRY(status);
+    SCL_TRY(cli_tracing_end(&tracing, status, err));
     show_end(job);
     return SCL_OK;
 }
@@ -176,6 +181,7 @@ static scl_status run(const cli_args *args, scl_error *err)
 
 static const cli_option options[] = {
     {"--resume", "RUN", "go on with a run: the folder that holds its checkpoints", false},
+    CLI_TRACE_OPTION,
 };
 
 const cli_verb verb_train = {

@@ -2,6 +2,7 @@
 #include "opencl/buffer.h"
 
 #include "base/str.h"
+#include "opencl/timing.h"
 
 size_t cl_element_size(scl_dtype dtype)
 {
@@ -70,25 +71,31 @@ void cl_buffer_release(scl_device *base, scl_buffer *buffer)
 scl_status cl_buffer_write(scl_device *base, scl_buffer *buffer, scl_dtype dtype, size_t offset,
                            const void *values, size_t count, scl_error *err)
 {
-    size_t element = cl_element_size(dtype);
-    SCL_CL(err, clEnqueueWriteBuffer(cl_device_of(base)->queue, buffer->mem, CL_TRUE,
-                                     offset * element, count * element, values, 0, NULL, NULL));
+    cl_device *device = cl_device_of(base);
+    size_t element = cl_element_size(dtype), bytes = count * element;
+    SCL_CL(err,
+           clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE, offset * element, bytes,
+                                values, 0, NULL, cl_timing_transfer(device, SCL_UPLOAD, bytes)));
     return SCL_OK;
 }
 
 scl_status cl_buffer_read(scl_device *base, scl_buffer *buffer, scl_dtype dtype, size_t offset,
                           void *values, size_t count, scl_error *err)
 {
-    size_t element = cl_element_size(dtype);
-    SCL_CL(err, clEnqueueReadBuffer(cl_device_of(base)->queue, buffer->mem, CL_TRUE,
-                                    offset * element, count * element, values, 0, NULL, NULL));
+    cl_device *device = cl_device_of(base);
+    size_t element = cl_element_size(dtype), bytes = count * element;
+    SCL_CL(err,
+           clEnqueueReadBuffer(device->queue, buffer->mem, CL_TRUE, offset * element, bytes, values,
+                               0, NULL, cl_timing_transfer(device, SCL_DOWNLOAD, bytes)));
+    cl_timing_collect(device);
     return SCL_OK;
 }
 
 scl_status cl_buffer_zero(scl_device *base, scl_buffer *buffer, size_t bytes, scl_error *err)
 {
     const cl_uint zero = 0;
-    SCL_CL(err, clEnqueueFillBuffer(cl_device_of(base)->queue, buffer->mem, &zero, sizeof zero, 0,
-                                    bytes, 0, NULL, NULL));
+    cl_device *device = cl_device_of(base);
+    SCL_CL(err, clEnqueueFillBuffer(device->queue, buffer->mem, &zero, sizeof zero, 0, bytes, 0,
+                                    NULL, cl_timing_transfer(device, SCL_CLEAR, bytes)));
     return SCL_OK;
 }

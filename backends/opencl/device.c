@@ -3,6 +3,7 @@
 
 #include "opencl/buffer.h"
 #include "opencl/launch.h"
+#include "opencl/timing.h"
 
 #include "base/log.h"
 
@@ -134,6 +135,7 @@ static scl_status prepare(scl_device *base, const scl_binding *binding, scl_laun
         scl_free(launch);
         return scl_out_of_memory(err, sizeof *launch, "a launch");
     }
+    launch->node = binding->node;
     scl_status status = op->prepare(cl_device_of(base), binding, launch, err);
     if (status == SCL_OK)
         *out = launch;
@@ -156,6 +158,7 @@ static void launch_release(scl_device *base, scl_launch *launch)
 static scl_status finish(scl_device *base, scl_error *err)
 {
     SCL_CL(err, clFinish(cl_device_of(base)->queue));
+    cl_timing_collect(cl_device_of(base));
     return SCL_OK;
 }
 
@@ -166,6 +169,7 @@ static void device_close(scl_device *base)
         clFinish(device->queue);
     if (device->tuning.clblast_gemm)
         CLBlastClearCache(); /* its programs belong to our context */
+    cl_timing_free(device->timing);
     cl_cache_free(device->programs);
     if (device->queue != NULL)
         clReleaseCommandQueue(device->queue);
@@ -188,6 +192,7 @@ static const scl_backend backend = {
     .launch = launch_run,
     .launch_release = launch_release,
     .finish = finish,
+    .time_launches = cl_timing_start,
     .close = device_close,
 };
 

@@ -68,7 +68,7 @@ static scl_status prepare_clblast(cl_device *device, const scl_binding *b, scl_l
                            .b = b->inputs[GEMM_B]->mem,
                            .residual = residual != NULL ? residual->mem : NULL,
                            .c = b->outputs[0]->mem};
-    SCL_TRY(cl_launch_add_call(launch, run_clblast, call, err));
+    SCL_TRY(cl_launch_add_call(launch, "CLBlastSgemm", run_clblast, call, err));
     bool finished = b->inputs[GEMM_BIAS] == NULL && p->act == SCL_ACT_NONE;
     return finished ? SCL_OK : add_epilogue(device, b, launch, err);
 }

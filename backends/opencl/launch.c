@@ -2,6 +2,10 @@
  */
 #include "opencl/launch.h"
 
+#include "opencl/timing.h"
+
+#include <stdio.h>
+
 void cl_arg_buffer(cl_args *args, const scl_buffer *buffer)
 {
     args->failed |= args->count >= CL_ARGS_MAX;
@@ -66,6 +70,7 @@ scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *w
     cl_program program = NULL;
     SCL_TRY(cl_program_get(device, work->file, work->options, &program, err));
     cl_step step = {0};
+    snprintf(step.name, sizeof step.name, "%s", work->kernel);
     for (; step.dims < 3 && work->global[step.dims] != 0; step.dims++) {
         size_t local = work->local[step.dims] != 0 ? work->local[step.dims] : 1;
         step.local[step.dims] = local;
@@ -86,23 +91,36 @@ scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *w
     return status;
 }
 
-scl_status cl_launch_add_call(scl_launch *launch, cl_call call, void *state, scl_error *err)
+scl_status cl_launch_add_call(scl_launch *launch, const char *name, cl_call call, void *state,
+                              scl_error *err)
 {
-    scl_status status = add_step(launch, &(cl_step){.call = call, .state = state}, err);
+    cl_step step = {.call = call, .state = state};
+    snprintf(step.name, sizeof step.name, "%s", name);
+    scl_status status = add_step(launch, &step, err);
     if (status != SCL_OK)
         scl_free(state);
     return status;
 }
 
+static scl_status run_call(cl_device *device, const cl_step *step, scl_error *err)
+{
+    cl_timing_call_begin(device, step->name);
+    scl_status status = step->call(device, step->state, err);
+    cl_timing_call_end(device);
+    return status;
+}
+
 scl_status cl_launch_run(cl_device *device, const scl_launch *launch, scl_error *err)
 {
+    cl_timing_launch(device, launch->node);
     for (size_t i = 0; i < launch->count; i++) {
         const cl_step *step = &launch->steps[i];
         if (step->call != NULL)
-            SCL_TRY(step->call(device, step->state, err));
+            SCL_TRY(run_call(device, step, err));
         else
             SCL_CL(err, clEnqueueNDRangeKernel(device->queue, step->kernel, step->dims, NULL,
-                                               step->global, step->local, 0, NULL, NULL));
+                                               step->global, step->local, 0, NULL,
+                                               cl_timing_kernel(device, step->name)));
     }
     return SCL_OK;
 }

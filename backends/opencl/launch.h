@@ -5,6 +5,7 @@
 #include "opencl/opencl.h"
 
 typedef struct cl_step {
+    char name[48];    /* of the kernel or the library, for profiles */
     cl_kernel kernel; /* or a call with its state */
     cl_uint dims;
     size_t global[3], local[3];
@@ -13,6 +14,7 @@ typedef struct cl_step {
 } cl_step;
 
 struct scl_launch {
+    const scl_node *node;
     cl_step *steps;
     size_t count, capacity;
 };

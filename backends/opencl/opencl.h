@@ -9,6 +9,7 @@
 #include <CL/cl.h>
 
 typedef struct cl_cache cl_cache;
+typedef struct cl_timing cl_timing;
 
 /* How kernels are laid out on this device, from what it reports and what the probes found. */
 typedef struct cl_tuning {
@@ -30,6 +31,7 @@ typedef struct cl_device {
     size_t max_group, local_bytes;
     bool driver_caches; /* the driver keeps compiled programs itself */
     cl_cache *programs;
+    cl_timing *timing; /* NULL: launches are not timed */
 } cl_device;
 
 struct scl_buffer {
@@ -101,9 +103,11 @@ typedef struct cl_work {
 scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *work,
                          const cl_args *args, scl_error *err);
 
-/* A library call made when the launch runs. `state` is freed with scl_free. */
+/* A library call made when the launch runs; `name` is for profiles. `state` is freed with scl_free.
+ */
 typedef scl_status (*cl_call)(cl_device *device, void *state, scl_error *err);
-scl_status cl_launch_add_call(scl_launch *launch, cl_call call, void *state, scl_error *err);
+scl_status cl_launch_add_call(scl_launch *launch, const char *name, cl_call call, void *state,
+                              scl_error *err);
 
 /* ---- one preparer and workspace rule per op family: ops_*.c, gemm.c */
 typedef struct cl_op {

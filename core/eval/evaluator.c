@@ -1,6 +1,7 @@
 #include "eval/evaluator.h"
 
 #include "data/loader.h"
+#include "graph/profile.h"
 #include "predict/postprocess.h"
 
 #include <math.h>
@@ -192,17 +193,24 @@ static void add_losses(const scl_evaluator *e, const scl_batch *batch,
 static scl_status run_batches(scl_evaluator *e, scl_loader *loader, const scl_eval_events *events,
                               tally *sums, scl_error *err)
 {
+    scl_profile *profile = e->options.model->device->profile;
     for (;;) {
         const scl_batch *batch;
         scl_stepper_losses losses;
+        uint64_t start = scl_profile_now(profile);
         SCL_TRY(scl_loader_next(loader, &batch, err));
         if (batch == NULL)
             return SCL_OK;
+        scl_profile_phase(profile, "evaluate: wait for a batch", start);
+        start = scl_profile_now(profile);
         SCL_TRY(scl_stepper_forward(e->stepper, batch, &losses, err));
         SCL_TRY(scl_stepper_logits(e->stepper, e->logits, err));
+        scl_profile_phase(profile, "evaluate: model", start);
+        start = scl_profile_now(profile);
         add_losses(e, batch, &losses, sums);
         for (int64_t i = 0; i < batch->real_images; i++)
             SCL_TRY(judge(e, batch, i, sums, events, err));
+        scl_profile_phase(profile, "evaluate: scores", start);
         if (events->progress != NULL &&
             !events->progress(events->user, (size_t)sums->images, e->dataset.count))
             return scl_fail(err, SCL_INTERRUPTED, "interrupted while evaluating");

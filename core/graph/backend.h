@@ -29,6 +29,7 @@ typedef struct scl_device {
     const scl_backend *backend;
     scl_device_info info;
     size_t bytes_in_use, bytes_peak; /* buffers alive now, and at most so far */
+    struct scl_profile *profile;     /* NULL, or who is told how long each launch took */
 } scl_device;
 
 /* A node and where its tensors live. Entries are NULL where the node's are. */
@@ -65,6 +66,9 @@ struct scl_backend {
     void (*launch_release)(scl_device *device, scl_launch *launch);
 
     scl_status (*finish)(scl_device *device, scl_error *err);
+    /* Called when the device has got its profile: from then on scl_profile_launch and
+     * scl_profile_transfer are told what ran, at the latest by read and finish. */
+    scl_status (*time_launches)(scl_device *device, scl_error *err);
     void (*close)(scl_device *device);
 };
 

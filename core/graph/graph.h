@@ -181,6 +181,9 @@ const scl_op_info *scl_op_describe(scl_op op);
 
 /* Multiply-adds counted as 2; 0 for data movement. */
 double scl_node_flops(const scl_node *node);
+/* Values that must move: each distinct input read once and each output written once, or the part of
+ * an input that a slice takes. A lower bound. */
+double scl_node_values(const scl_node *node);
 
 /* Shapes. */
 scl_shape scl_shape_make(int ndim, const int64_t *dims);

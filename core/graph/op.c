@@ -33,3 +33,29 @@ double scl_node_flops(const scl_node *node)
         return 0;
     }
 }
+
+static bool seen_before(const scl_node *node, int input)
+{
+    for (int i = 0; i < input; i++)
+        if (node->inputs[i] != NULL && node->inputs[i]->base == node->inputs[input]->base)
+            return true;
+    return false;
+}
+
+double scl_node_values(const scl_node *node)
+{
+    const int moments = 4; /* the inputs of an optimizer from here on are written, too */
+    bool optimizer = node->op == SCL_OP_SGD || node->op == SCL_OP_ADAM;
+    double read = 0, written = 0;
+    for (int i = 0; i < node->input_count; i++) {
+        if (node->inputs[i] == NULL || seen_before(node, i))
+            continue;
+        double values = (double)scl_shape_count(node->inputs[i]->shape);
+        read += values;
+        written += optimizer && i >= moments ? values : 0;
+    }
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] != NULL)
+            written += (double)scl_shape_count(node->outputs[i]->shape);
+    return node->op == SCL_OP_SLICE ? 2 * written : read + written;
+}

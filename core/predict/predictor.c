@@ -2,6 +2,7 @@
 
 #include "graph/compiled.h"
 #include "graph/fuse.h"
+#include "graph/profile.h"
 
 #define KEPT_DECODERS 8
 
@@ -84,7 +85,7 @@ void scl_predictor_free(scl_predictor *p)
     scl_free(p);
 }
 
-scl_status scl_predictor_encode(scl_predictor *p, const float *image, scl_error *err)
+static scl_status encode(scl_predictor *p, const float *image, scl_error *err)
 {
     if (p->encoder.schedule == NULL)
         SCL_TRY(build_encoder(p, err));
@@ -95,6 +96,15 @@ scl_status scl_predictor_encode(scl_predictor *p, const float *image, scl_error 
                               scl_predictor_embedding_count(p), err));
     p->has_embedding = true;
     return SCL_OK;
+}
+
+scl_status scl_predictor_encode(scl_predictor *p, const float *image, scl_error *err)
+{
+    scl_profile *profile = p->model->device->profile;
+    uint64_t start = scl_profile_now(profile);
+    scl_status status = encode(p, image, err);
+    scl_profile_phase(profile, "encode", start);
+    return status;
 }
 
 scl_status scl_predictor_get_embedding(scl_predictor *p, float *embedding, scl_error *err)
@@ -196,8 +206,8 @@ static scl_status write_if(scl_schedule *schedule, const scl_tensor *tensor, con
     return scl_schedule_write(schedule, tensor, 0, values, count, err);
 }
 
-scl_status scl_predictor_decode(scl_predictor *p, const scl_prompt_set *prompts,
-                                scl_mask_choice choice, float *logits, float *iou, scl_error *err)
+static scl_status decode(scl_predictor *p, const scl_prompt_set *prompts, scl_mask_choice choice,
+                         float *logits, float *iou, scl_error *err)
 {
     decoder *d = NULL;
     if (!p->has_embedding)
@@ -218,4 +228,14 @@ scl_status scl_predictor_decode(scl_predictor *p, const scl_prompt_set *prompts,
         return SCL_OK;
     count = (size_t)scl_shape_count(d->out.iou->shape);
     return scl_schedule_read(schedule, d->out.iou, 0, iou, count, err);
+}
+
+scl_status scl_predictor_decode(scl_predictor *p, const scl_prompt_set *prompts,
+                                scl_mask_choice choice, float *logits, float *iou, scl_error *err)
+{
+    scl_profile *profile = p->model->device->profile;
+    uint64_t start = scl_profile_now(profile);
+    scl_status status = decode(p, prompts, choice, logits, iou, err);
+    scl_profile_phase(profile, "decode", start);
+    return status;
 }

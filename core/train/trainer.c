@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "data/loader.h"
 #include "eval/gallery.h"
+#include "graph/profile.h"
 #include "step/stepper.h"
 #include "train/lr_schedule.h"
 #include "train/run_info.h"
@@ -33,6 +34,11 @@ static double clock_seconds(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static scl_profile *profile_of(const trainer *t)
+{
+    return t->job->run.model->device->profile;
 }
 
 static double seconds_trained(const trainer *t)
@@ -99,8 +105,10 @@ static scl_status save(trainer *t, const char *name, scl_tuned_content content, 
     if (path == NULL)
         return scl_out_of_memory(err, 256, "a file name");
     t->job->state.seconds = seconds_trained(t);
+    uint64_t start = scl_profile_now(profile_of(t));
     scl_status status =
         scl_tuned_file_save(path, t->job->run.model, t->config, &t->job->state, content, err);
+    scl_profile_phase(profile_of(t), "checkpoint", start);
     scl_free(path);
     return status;
 }
@@ -163,7 +171,9 @@ static scl_status run_batch(trainer *t, const scl_batch *batch, scl_step_record 
                             scl_error *err)
 {
     scl_stepper_losses losses;
+    uint64_t start = scl_profile_now(profile_of(t));
     SCL_TRY(scl_stepper_forward(t->stepper, batch, &losses, err));
+    scl_profile_phase(profile_of(t), "step", start);
     if (!isfinite(losses.total))
         return not_finite(t, batch, "the loss", losses.total, err);
     record->loss += losses.total;
@@ -179,14 +189,18 @@ static scl_status run_window(trainer *t, scl_step_record *record, scl_error *err
     const scl_batch *batch = NULL;
     *record = (scl_step_record){.step = (uint64_t)s->update + 1};
     do {
+        uint64_t start = scl_profile_now(profile_of(t));
         SCL_TRY(scl_loader_next(t->loader, &batch, err));
+        scl_profile_phase(profile_of(t), "wait for a batch", start);
         if (batch == NULL)
             return scl_fail(err, SCL_FAILED, "the loader ended before the epoch did");
         SCL_TRY(run_batch(t, batch, record, err));
         s->batch++;
     } while (!batch->ends_window);
+    uint64_t start = scl_profile_now(profile_of(t));
     scl_status status = scl_stepper_update(t->stepper, lr_factor(t, s->update),
                                            (uint64_t)s->update + 1, &record->grad_norm, err);
+    scl_profile_phase(profile_of(t), "update", start);
     if (status == SCL_NUMERIC)
         return not_finite(t, batch, "the norm of the gradients", record->grad_norm, err);
     SCL_TRY(status);
@@ -248,7 +262,9 @@ static scl_status write_gallery(trainer *t, const scl_gallery *gallery, scl_erro
     char *path = scl_run_folder_file(&t->job->folder, name);
     if (path == NULL)
         return scl_out_of_memory(err, 256, "a file name");
+    uint64_t start = scl_profile_now(profile_of(t));
     scl_status status = scl_gallery_write(gallery, title, path, err);
+    scl_profile_phase(profile_of(t), "samples", start);
     scl_free(path);
     return status;
 }
@@ -262,7 +278,9 @@ static scl_status evaluate(trainer *t, scl_scores *scores, scl_error *err)
     SCL_TRY(scl_gallery_create((size_t)t->config->train.samples, 1, titles, t->config,
                                &t->job->run.model->config, &v.gallery, err));
     const scl_eval_events events = {.user = &v, .image = keep_image, .progress = tell_progress};
+    uint64_t start = scl_profile_now(profile_of(t));
     scl_status status = scl_evaluator_run(t->evaluator, &events, scores, err);
+    scl_profile_phase(profile_of(t), "validate", start);
     if (status == SCL_OK)
         status = write_gallery(t, v.gallery, err);
     scl_gallery_free(v.gallery);
@@ -293,7 +311,9 @@ static scl_status finish_epoch(trainer *t, const scl_scores *scores, scl_error *
                                .seconds = seconds_trained(t),
                                .scores = validated ? scores : NULL};
     SCL_TRY(scl_results_epoch(&t->job->folder, &record, err));
+    uint64_t start = scl_profile_now(profile_of(t));
     SCL_TRY(scl_results_plot(&t->job->folder, t->metric, err));
+    scl_profile_phase(profile_of(t), "curves", start);
     if (validated)
         SCL_TRY(keep_best(t, scores, &best, err));
     s->results_lines++;
