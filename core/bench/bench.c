@@ -10,8 +10,8 @@
 
 /* ---- the table */
 
-static const scl_bench_family *const families[] = {&scl_bench_gemm, &scl_bench_attention,
-                                                   &scl_bench_ops, &scl_bench_model};
+static const scl_bench_family *const families[] = {
+    &scl_bench_gemm, &scl_bench_attention, &scl_bench_ops, &scl_bench_model, &scl_bench_step};
 #define FAMILY_COUNT (sizeof families / sizeof *families)
 
 size_t scl_bench_case_count(void)

@@ -21,7 +21,8 @@ typedef struct scl_bench_family {
     size_t count;
 } scl_bench_family;
 
-extern const scl_bench_family scl_bench_gemm, scl_bench_attention, scl_bench_ops, scl_bench_model;
+extern const scl_bench_family scl_bench_gemm, scl_bench_attention, scl_bench_ops, scl_bench_model,
+    scl_bench_step;
 
 /* "4096 x 768" and the like into work->shape. */
 void scl_bench_shape(scl_bench_work *work, const char *format, ...)

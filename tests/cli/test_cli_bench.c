@@ -92,6 +92,14 @@ static void check_case(const cJSON *item, const scl_bench_case *c, int repeat)
     assert_true(rate - number(item, "gflops_per_s") <= 1e-9 * rate);
 }
 
+static size_t find_case(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(scl_bench_case_at(i)->name, name) != 0)
+        i++;
+    return i;
+}
+
 /* Every case runs, and the record holds what it says. */
 static void every_case_is_measured(void **state)
 {
@@ -121,13 +129,38 @@ static void every_case_is_measured(void **state)
 static void a_device_is_measured(void **state)
 {
     (void)state;
-    EXPECT(0, "GFLOP/s", "bench", SMALL, "gemm/qkv", "attention/window32", "model/decoder",
+    EXPECT(0, "GFLOP/s", "bench", SMALL, "gemm/qkv", "attention/window32", "step/decoder",
            "--repeat", "1", "--min-time", "0");
 }
 
 static void write_text(const char *path, const char *text)
 {
     assert_ok(scl_file_write(path, text, strlen(text), &test_error));
+}
+
+/* A case that fails is told and recorded, and the others are measured. */
+static void failures_are_recorded(void **state)
+{
+    (void)state;
+    cJSON *record = NULL;
+    const cJSON *cases = NULL;
+    const char *text = NULL;
+    write_text("lora.so", "no plugin");
+    setenv("SAMCL_PLUGIN_PATH", ".", 1);
+    outcome o = RUN("bench", PLAIN, "step/lora", "op/add", "--repeat", "1", "--min-time", "0",
+                    "--json", "failed.json");
+    setenv("SAMCL_PLUGIN_PATH", TEST_BUILD "/plugins", 1);
+    assert_int_equal(o.code, 6);
+    unlink("lora.so");
+    assert_non_null(strstr(o.err, "1 of 2 cases failed, the first: step/lora: "));
+    assert_ok(scl_json_load("failed.json", &record, &test_error));
+    assert_ok(scl_json_array(record, "cases", "failed.json", &cases, &test_error));
+    const cJSON *added = cJSON_GetArrayItem(cases, 0), *lora = cJSON_GetArrayItem(cases, 1);
+    check_case(added, scl_bench_case_at(find_case("op/add")), 1);
+    assert_ok(scl_json_string(lora, "error", "failed.json", &text, &test_error));
+    assert_non_null(strstr(text, "lora"));
+    assert_null(cJSON_GetObjectItem(lora, "samples"));
+    cJSON_Delete(record);
 }
 
 /* What is saved is what was computed: y = x w^T. */
@@ -149,6 +182,22 @@ static void check_product(const char *path)
     scl_weights_free(&file);
 }
 
+/* The loss of bce_with_logits and dice together, on a mask that is there. */
+static void check_step(const char *path)
+{
+    scl_weights file;
+    float loss = 0, sum = 0;
+    assert_ok(scl_weights_load(path, &file, &test_error));
+    const scl_weight *target = scl_weights_find(&file, "target");
+    const scl_weight *saved = scl_weights_find(&file, "loss");
+    assert_true(target != NULL && target->bytes == sizeof(float) * 16 * 16 && saved != NULL);
+    memcpy(&loss, saved->data, sizeof loss);
+    for (size_t i = 0; i < 16 * 16; i++)
+        sum += ((const float *)(const void *)target->data)[i];
+    assert_true(sum > 0 && sum < 16 * 16 && loss > 0.1f && loss < 100);
+    scl_weights_free(&file);
+}
+
 static void samples_are_served(void **state)
 {
     (void)state;
@@ -166,6 +215,9 @@ static void samples_are_served(void **state)
     assert_true(device > 0 && process > device);
     assert_string_equal(saved, "saved");
     check_product("values.safetensors");
+    write_text("lines", "save step.safetensors\n");
+    assert_int_equal(RUN("bench", "step/decoder", PLAIN, "--serve").code, 0);
+    check_step("step.safetensors");
     write_text("lines", "walk\n");
     EXPECT(2, "expected run, memory or save FILE on standard input, found \"walk\"", "bench",
            "gemm/qkv/nt", PLAIN, "--serve");
@@ -191,6 +243,7 @@ int main(void)
         cmocka_unit_test(cases_are_listed),       cmocka_unit_test(misuse_is_told),
         cmocka_unit_test(every_case_is_measured), cmocka_unit_test(a_device_is_measured),
         cmocka_unit_test(samples_are_served),     cmocka_unit_test(samples_are_summarized),
+        cmocka_unit_test(failures_are_recorded),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }
