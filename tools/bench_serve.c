@@ -1,6 +1,7 @@
 #include "bench_serve.h"
 
 #include "registry.h"
+#include "samcl/samcl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static scl_status serve(scl_bench_work *work, const scl_device *device, scl_erro
     char line[LINE_BYTES];
     double seconds = 0;
     SCL_TRY(scl_bench_sample(work, &seconds, err)); /* warms up */
-    printf("ready %.0f %.0f\n", work->flops, work->bytes);
+    printf("ready %.0f %.0f samcl %s, %s, %s\n", work->flops, work->bytes, scl_version(),
+           device->info.name, device->info.runtime);
     while (fflush(stdout) == 0 && fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         SCL_TRY(answer(work, device, line, err));
