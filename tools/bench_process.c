@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -25,22 +26,20 @@ static scl_status measure(const scl_bench_case *c, const scl_bench_options *opti
     return status;
 }
 
-/* Waits for the process; false when it was ended by a signal. */
-static bool wait_for(pid_t child, bench_waiting waiting, void *user, bench_report *report)
+/* Waits for the process, which leaves its own error in the report unless something ended it. */
+static void wait_for(pid_t child, bench_waiting waiting, void *user, bench_report *report)
 {
     int status = 0;
     while (waitpid(child, &status, WNOHANG) == 0) {
         waiting(user, report);
         usleep(POLL_MICROSECONDS);
     }
-    if (WIFEXITED(status)) {
-        report->error.status = (scl_status)WEXITSTATUS(status);
-        return true;
-    }
-    report->error.status = SCL_OK;
-    scl_fail(&report->error, SCL_DEVICE, "the process of the case was ended by signal %d (%s)",
-             WTERMSIG(status), strsignal(WTERMSIG(status)));
-    return false;
+    if (WIFSIGNALED(status))
+        scl_fail(&report->error, SCL_DEVICE, "the process of the case was ended by signal %d (%s)",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) != (int)report->error.status)
+        scl_fail(&report->error, SCL_FAILED, "the process of the case ended with exit code %d",
+                 WEXITSTATUS(status));
 }
 
 scl_status bench_process_run(const scl_bench_case *c, const scl_bench_options *options,
@@ -62,7 +61,7 @@ scl_status bench_process_run(const scl_bench_case *c, const scl_bench_options *o
     if (child < 0)
         return scl_fail(err, SCL_FAILED, "a case could not be started: %s", strerror(errno));
     if (child == 0)
-        _exit((int)measure(c, options, spec, report));
+        exit((int)measure(c, options, spec, report));
     wait_for(child, waiting, user, report);
     *out = report;
     return report->error.status;

@@ -274,6 +274,15 @@ def print_ceiling(results):
         print(f"\nThe encoder's forward pass reaches {share:.0%} of the fastest SGEMM (goal 80 %).")
 
 
+def print_sides(results):
+    """Versions, devices and threads of those who took part."""
+    sides = {f"- {r['samcl']['about']}" for r in results if "samcl" in r}
+    for r in results:
+        sides |= {f"- {NAMES[name]}: {peer['about']}" for name, peer in r.get("peers", {}).items()
+                  if name in NAMES and "about" in peer}
+    print("", *sorted(sides), sep="\n")
+
+
 def chosen(row, options):
     patterns = options.only or ["*"]
     named = any(fnmatch.fnmatch(row.name(), p) or row.name().startswith(p + "/") for p in patterns)
@@ -299,6 +308,7 @@ def compare(options, folder):
                       "threads": os.cpu_count(), "device": options.device, "rows": results}
             options.json.write_text(json.dumps(record, indent=1))
     print_ceiling(results)
+    print_sides(results)
 
 
 def main():

@@ -107,7 +107,8 @@ static void every_case_is_measured(void **state)
     cJSON *record = NULL;
     const cJSON *cases = NULL, *device = NULL;
     const char *name = NULL;
-    outcome o = RUN("bench", PLAIN, "--repeat", "2", "--min-time", "0", "--json", "bench.json");
+    outcome o = RUN("bench", PLAIN, "--batch", "1", "--repeat", "2", "--min-time", "0", "--json",
+                    "bench.json");
     if (o.code != 0)
         fail_msg("%s%s", o.out, o.err);
     for (size_t i = 0; i < scl_bench_case_count(); i++)
