@@ -18,7 +18,7 @@ static const cli_option options[] = {
     {"--model-type", "TYPE", "vit_b (the default), vit_l, vit_h or vit_nano", false},
     {"--checkpoint", "FILE", "weights; without it they are random", false},
     {"--image-size", "N", "pixels; by default the model's", false},
-    {"--batch", "N", "images; by default 1, or what the case says", false},
+    {"--batch", "N", "images of ops and steps; by default 1, or what the case says", false},
     {"--repeat", "N", "samples of a case, at least (3)", false},
     {"--min-time", "S", "seconds, that the samples last together, at least (0.5)", false},
     {"--list", NULL, "the cases, and measures nothing", false},
@@ -28,6 +28,8 @@ static const cli_option options[] = {
 
 typedef struct bench {
     scl_bench_options options;
+    const char *settings[CLI_MAX_VALUES], *patterns[CLI_MAX_VALUES];
+    size_t pattern_count;
     const char *device;
     const scl_bench_case *cases[SCL_BENCH_MAX_CASES];
     size_t count, failed;
@@ -69,20 +71,33 @@ static scl_status read_options(const cli_args *args, scl_bench_options *o, scl_e
     return scl_bench_check_options(o, err);
 }
 
-/* Without patterns: all. */
-static scl_status choose_cases(const cli_args *args, bench *b, scl_error *err)
+/* Words are patterns of cases, and key=value for the run file of steps. */
+static scl_status sort_words(const cli_args *args, bench *b, scl_error *err)
 {
-    for (size_t i = 0; i < args->word_count; i++)
-        SCL_TRY(scl_bench_check_pattern(args->words[i], err));
+    b->options.settings = b->settings;
+    for (size_t i = 0; i < args->word_count; i++) {
+        const char *word = args->words[i];
+        if (strchr(word, '=') != NULL) {
+            b->settings[b->options.setting_count++] = word;
+            continue;
+        }
+        SCL_TRY(scl_bench_check_pattern(word, err));
+        b->patterns[b->pattern_count++] = word;
+    }
+    return SCL_OK;
+}
+
+/* Without patterns: all. */
+static void choose_cases(bench *b)
+{
     for (size_t k = 0; k < scl_bench_case_count(); k++) {
         const scl_bench_case *c = scl_bench_case_at(k);
-        bool chosen = args->word_count == 0;
-        for (size_t i = 0; i < args->word_count; i++)
-            chosen |= scl_bench_case_matches(c, args->words[i]);
+        bool chosen = b->pattern_count == 0;
+        for (size_t i = 0; i < b->pattern_count; i++)
+            chosen |= scl_bench_case_matches(c, b->patterns[i]);
         if (chosen)
             b->cases[b->count++] = c;
     }
-    return SCL_OK;
 }
 
 /* ---- measuring */
@@ -174,7 +189,8 @@ static scl_status run(const cli_args *args, scl_error *err)
     const char *json = cli_value(args, "--json");
     b.device = cli_value(args, "--device") != NULL ? cli_value(args, "--device") : "auto";
     SCL_TRY(read_options(args, &b.options, err));
-    SCL_TRY(choose_cases(args, &b, err));
+    SCL_TRY(sort_words(args, &b, err));
+    choose_cases(&b);
     SCL_TRY(cli_output_extension("--json", json, ".json", err));
     if (cli_given(args, "--list")) {
         list_cases(&b);
@@ -194,7 +210,7 @@ static scl_status run(const cli_args *args, scl_error *err)
 const cli_verb verb_bench = {
     .name = "bench",
     .summary = "measures how fast a device does the work of a SAM",
-    .usage = "[CASE...]",
+    .usage = "[CASE...] [key=value...]",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .most_words = CLI_MAX_VALUES,
@@ -202,7 +218,8 @@ const cli_verb verb_bench = {
         "CASE is a name, a group of them such as gemm or gemm/qkv, or a pattern with * and ?;\n"
         "without one every case is measured, which takes long on a CPU. Each runs in a process of\n"
         "its own: once to warm up, then for the samples. A sample is the time from handing the\n"
-        "work over until the device has finished.\n"
+        "work over until the device has finished. key=value changes the run file of training\n"
+        "steps, as for samcl train.\n"
         "\n"
         "spread     median distance of the samples from their median\n"
         "GFLOP/s    of matrix products and attention, by the median; additions and the like do "
@@ -218,6 +235,7 @@ const cli_verb verb_bench = {
         "examples:\n"
         "  samcl bench gemm 'attention/*/forward'\n"
         "  samcl bench model/encoder --model-type vit_h --json encoder.json\n"
+        "  samcl bench step/lora train.optimizer.type=sgd\n"
         "  samcl bench --list",
     .run = run,
 };

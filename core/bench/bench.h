@@ -9,12 +9,14 @@
 #include "graph/backend.h"
 
 typedef struct scl_bench_options {
-    const char *model_type; /* a preset; NULL: vit_b, or what the checkpoint is */
-    const char *checkpoint; /* NULL: random weights */
-    int64_t image_size;     /* 0: the model's */
-    int64_t batch;          /* images; 0: 1, or what a case names */
-    int64_t repeat;         /* samples at least */
-    double min_seconds;     /* samples are taken until they last so long together */
+    const char *model_type;      /* a preset; NULL: vit_b, or what the checkpoint is */
+    const char *checkpoint;      /* NULL: random weights */
+    int64_t image_size;          /* 0: the model's */
+    int64_t batch;               /* images; 0: 1, or what a case names */
+    int64_t repeat;              /* samples at least */
+    double min_seconds;          /* samples are taken until they last so long together */
+    const char *const *settings; /* key=value over the run file of training steps */
+    size_t setting_count;
 } scl_bench_options;
 
 typedef struct scl_bench_case scl_bench_case;

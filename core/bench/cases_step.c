@@ -114,21 +114,19 @@ static void write_model(const scl_bench_setup *setup, const step_case *c, scl_st
 static scl_status read_run_file(const scl_bench_setup *setup, const step_case *c, step_state *s,
                                 scl_error *err)
 {
-    scl_str text = {0}, size = {0};
+    const scl_bench_options *o = setup->options;
+    scl_str text = {0};
     write_model(setup, c, &text);
     scl_str_add(&text, "%s" REST, c->trained);
-    scl_str_add(&size, "model.image_size=%lld", (long long)setup->options->image_size);
-    const char *settings[] = {scl_str_text(&size)};
-    scl_status status = SCL_OK;
-    if (text.failed || size.failed)
-        status = scl_out_of_memory(err, text.length, "a run file");
+    scl_status status = text.failed ? scl_out_of_memory(err, text.length, "a run file") : SCL_OK;
     if (status == SCL_OK) {
         scl_run_config_load_text(&s->config, "samcl bench", scl_str_text(&text), text.length,
-                                 settings, setup->options->image_size > 0);
+                                 o->settings, o->setting_count);
         status = scl_run_plugins_open(&s->config, &s->plugins, err);
     }
     scl_str_free(&text);
-    scl_str_free(&size);
+    if (o->image_size > 0)
+        s->config.model.image_size = o->image_size;
     s->adaptation = scl_run_plugins_adaptation(&s->plugins);
     return status;
 }

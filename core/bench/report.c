@@ -149,6 +149,9 @@ static void add_settings(cJSON *record, const scl_bench_options *o)
     cJSON_AddNumberToObject(settings, "repeat", (double)o->repeat);
     cJSON_AddNumberToObject(settings, "min_seconds", o->min_seconds);
     cJSON_AddStringToObject(settings, "precision", "float32");
+    cJSON *run_file = cJSON_AddArrayToObject(settings, "run_file");
+    for (size_t i = 0; i < o->setting_count; i++)
+        cJSON_AddItemToArray(run_file, cJSON_CreateString(o->settings[i]));
 }
 
 cJSON *scl_bench_record(const scl_bench_options *options, const scl_device_info *device,

@@ -61,6 +61,7 @@ static void misuse_is_told(void **state)
     EXPECT(2, "multiple of the patch size", "bench", "--image-size", "100");
     EXPECT(2, ".json", "bench", "--json", "out.txt");
     EXPECT(2, "expected one case, found 3", "bench", "--serve", "gemm/qkv");
+    EXPECT(2, "unknown key `optimiser`", "bench", PLAIN, "step/lora", "train.optimiser=sgd");
     EXPECT(3, "No such file", "bench", "--checkpoint", "missing.pth");
     EXPECT(4, "opencl:99", "bench", "op/add", "--device", "opencl:99", "--json", "out.json");
     EXPECT(1, "missing/out.json", "bench", "op/add", "--json", "missing/out.json");
@@ -127,9 +128,22 @@ static void every_case_is_measured(void **state)
     cJSON_Delete(record);
 }
 
+static const char *read_text(const char *path)
+{
+    static char text[8192];
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
 static void a_device_is_measured(void **state)
 {
     (void)state;
+    EXPECT(0, "step/decoder", "bench", PLAIN, "step/decoder", "train.optimizer.type=sgd",
+           "--repeat", "1", "--min-time", "0", "--json", "sgd.json");
+    assert_non_null(strstr(read_text("sgd.json"), "\"train.optimizer.type=sgd\""));
     EXPECT(0, "GFLOP/s", "bench", SMALL, "gemm/qkv", "attention/window32", "step/decoder",
            "--repeat", "1", "--min-time", "0");
 }
