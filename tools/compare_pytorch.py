@@ -167,6 +167,7 @@ class Bench:
         process.error, process.about = float(process.ready[0]), process.ready[2].strip()
         process.flops = None
         if not process.error <= ERROR_LIMIT:
+            process.close()
             raise RuntimeError(f"its results differ from samcl's by {process.error:.1e}")
         return process
 
