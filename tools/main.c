@@ -11,7 +11,7 @@
 
 static const cli_verb *const verbs[] = {
     &verb_train,    &verb_eval,    &verb_predict, &verb_encode,  &verb_info,
-    &verb_validate, &verb_convert, &verb_plugins, &verb_devices,
+    &verb_validate, &verb_convert, &verb_plugins, &verb_devices, &verb_bench,
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

@@ -17,6 +17,7 @@ extern char **environ;
 static char folder[64], logs[64];
 static struct rlimit usual;
 static size_t file_limit;
+static const char *input;
 
 static const char *read_log(const char *path, char text[MAX_TEXT])
 {
@@ -31,6 +32,11 @@ static const char *read_log(const char *path, char text[MAX_TEXT])
 void program_limit_files(size_t bytes)
 {
     file_limit = bytes;
+}
+
+void program_input(const char *path)
+{
+    input = path;
 }
 
 static void apply_limit(void)
@@ -60,6 +66,8 @@ pid_t program_start(const char *const *arguments, const char *out)
     int flags = O_WRONLY | O_CREAT | O_TRUNC;
     posix_spawn_file_actions_addopen(&actions, 1, out != NULL ? out : out_path, flags, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, err_path, flags, 0600);
+    if (input != NULL)
+        posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
     pid_t child;
     apply_limit();
     int failed = posix_spawn(&child, TEST_BUILD "/samcl", &actions, NULL, argv, environ);

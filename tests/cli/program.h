@@ -24,6 +24,9 @@ outcome program_finish(pid_t child);
 /* What it has written to stderr so far, until the next call. */
 const char *program_errors(void);
 
+/* What the program reads from standard input from now on; NULL: nothing of this test's. */
+void program_input(const char *path);
+
 /* No file that the program writes may have more bytes than this; 0: no limit. */
 void program_limit_files(size_t bytes);
 

@@ -41,8 +41,8 @@ static int remove_files(void **state)
 static void every_verb_explains_itself(void **state)
 {
     (void)state;
-    const char *const verbs[] = {"predict", "encode",  "info",   "validate",
-                                 "convert", "plugins", "devices"};
+    const char *const verbs[] = {"predict", "encode",  "info",    "validate",
+                                 "convert", "plugins", "devices", "bench"};
     EXPECT(0, "exit codes:", "-h");
     EXPECT(0, "samcl ", "--version");
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {

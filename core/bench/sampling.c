@@ -1,0 +1,76 @@
+/* sampling.c — time and memory of a case's work. */
+#include "bench/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+scl_status scl_bench_sample(scl_bench_work *work, double *seconds, scl_error *err)
+{
+    double start = now();
+    SCL_TRY(work->run(work->state, err));
+    *seconds = 1e-9 * round(1e9 * (now() - start)); /* the clock's resolution */
+    return SCL_OK;
+}
+
+size_t scl_bench_process_peak(void)
+{
+    char line[256];
+    size_t kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && kib == 0 && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtoull(line + 6, NULL, 10);
+    if (file != NULL)
+        fclose(file);
+    return kib * 1024;
+}
+
+static void note_memory(const scl_device *device, scl_bench_result *result)
+{
+    result->device_peak = device->bytes_peak;
+    result->process_peak = scl_bench_process_peak();
+}
+
+static scl_status take_samples(scl_bench_work *work, const scl_bench_options *options,
+                               const scl_device *device, scl_bench_result *result, scl_error *err)
+{
+    double total = 0;
+    SCL_TRY(scl_bench_sample(work, &result->first_seconds, err));
+    while (result->count < SCL_BENCH_MAX_SAMPLES &&
+           (result->count < (size_t)options->repeat || total < options->min_seconds)) {
+        double *sample = &result->samples[result->count];
+        SCL_TRY(scl_bench_sample(work, sample, err));
+        total += *sample;
+        result->count++;
+    }
+    note_memory(device, result);
+    return SCL_OK;
+}
+
+scl_status scl_bench_measure(const scl_bench_case *c, const scl_bench_options *options,
+                             scl_device *device, scl_bench_result *result, scl_error *err)
+{
+    scl_bench_work work;
+    *result = (scl_bench_result){0};
+    double start = now();
+    scl_status status = scl_bench_open(c, options, device, &work, err);
+    result->open_seconds = now() - start;
+    memcpy(result->shape, work.shape, sizeof work.shape);
+    result->flops = work.flops;
+    result->bytes = work.bytes;
+    result->trained = work.trained;
+    if (status == SCL_OK)
+        status = take_samples(&work, options, device, result, err);
+    scl_bench_close(&work);
+    return status;
+}
