@@ -2,6 +2,7 @@
 
 #include "graph/compiled.h"
 #include "graph/fuse.h"
+#include "graph/prefix.h"
 #include "graph/profile.h"
 
 #define KEPT_DECODERS 8
@@ -9,6 +10,8 @@
 /* A decoder graph serves one shape of prompts; the last few shapes are kept. */
 typedef struct decoder {
     scl_compiled compiled;
+    size_t next; /* node to begin with: those that depend on no input run once */
+    size_t once_count;
     int64_t masks, tokens;
     bool counted, has_mask, mixed_masks;
     scl_mask_choice choice;
@@ -149,6 +152,24 @@ static void declare_inputs(decoder *d, scl_graph *g, const scl_sam_config *c)
         d->mask_flags = scl_input(g, "has_mask", SCL_F32, SCL_SHAPE(d->masks, 1, 1, 1));
 }
 
+/* The graph is taken, also on error. */
+static scl_status compile_decoder(scl_predictor *p, decoder *d, scl_graph *g, scl_error *err)
+{
+    scl_split split = {0};
+    scl_status status = scl_graph_status(g, err);
+    if (status == SCL_OK)
+        status = scl_graph_fuse(g, err);
+    if (status == SCL_OK)
+        status = scl_graph_split(g, NULL, NULL, &split, err);
+    d->once_count = split.once_count;
+    if (status == SCL_OK)
+        status = scl_compile(g, split.live, split.live_count, p->model->store, &d->compiled, err);
+    else
+        scl_graph_free(g);
+    scl_split_free(&split);
+    return status;
+}
+
 static scl_status build_decoder(scl_predictor *p, decoder *d, scl_error *err)
 {
     scl_graph *g = scl_graph_create(err);
@@ -168,8 +189,7 @@ static scl_status build_decoder(scl_predictor *p, decoder *d, scl_error *err)
         d->out.logits->keep = true;
     if (d->out.iou != NULL)
         d->out.iou->keep = true;
-    scl_graph_fuse(g, err);
-    return scl_compile(g, NULL, 0, p->model->store, &d->compiled, err);
+    return compile_decoder(p, d, g, err);
 }
 
 /* The decoder for this shape of prompts; the longest unused one makes room for a new one. */
@@ -221,7 +241,8 @@ static scl_status decode(scl_predictor *p, const scl_prompt_set *prompts, scl_ma
     SCL_TRY(write_if(schedule, d->token_count, prompts->token_count, err));
     SCL_TRY(write_if(schedule, d->mask, prompts->mask, err));
     SCL_TRY(write_if(schedule, d->mask_flags, prompts->has_mask, err));
-    SCL_TRY(scl_schedule_run(schedule, 0, d->compiled.plan->node_count, err));
+    SCL_TRY(scl_schedule_run(schedule, d->next, d->compiled.plan->node_count, err));
+    d->next = d->once_count;
     size_t count = (size_t)scl_shape_count(d->out.logits->shape);
     SCL_TRY(scl_schedule_read(schedule, d->out.logits, 0, logits, count, err));
     if (iou == NULL || d->out.iou == NULL)

@@ -151,8 +151,9 @@ static void check_all(const char *device)
     float *expected = expected_values(&f, "embedding", "", SMALL_EMBEDDING);
     assert_near("embedding", transposed, expected, SMALL_EMBEDDING, 1e-4);
     free(expected);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check_case(&f, cases[i].name, &cases[i].request);
+    for (int round = 0; round < 2; round++) /* a kept decoder does part of its work only once */
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            check_case(&f, cases[i].name, &cases[i].request);
     close_fixture(&f);
 }
 
