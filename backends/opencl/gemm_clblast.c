@@ -45,6 +45,7 @@ static scl_status add_epilogue(cl_device *device, const scl_binding *b, scl_laun
     cl_args args = {0};
     cl_arg_buffer(&args, b->outputs[0]);
     cl_arg_buffer(&args, b->inputs[GEMM_BIAS]);
+    cl_arg_buffer(&args, scl_act_is_backward(p->act) ? b->inputs[GEMM_RESIDUAL] : NULL);
     cl_arg_int(&args, p->batch * p->m);
     cl_arg_int(&args, p->n);
     cl_arg_int(&args, p->act);
@@ -59,7 +60,7 @@ static scl_status prepare_clblast(cl_device *device, const scl_binding *b, scl_l
                                   scl_error *err)
 {
     const scl_gemm_attr *p = &b->node->attr.gemm;
-    const scl_buffer *residual = b->inputs[GEMM_RESIDUAL];
+    const scl_buffer *residual = scl_act_is_backward(p->act) ? NULL : b->inputs[GEMM_RESIDUAL];
     clblast_call *call = scl_calloc(1, sizeof *call);
     if (call == NULL)
         return scl_out_of_memory(err, sizeof *call, "a matrix product");

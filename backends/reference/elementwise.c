@@ -53,7 +53,7 @@ static int64_t offset_of(int64_t index, const scl_shape *out, const int64_t stri
     return offset;
 }
 
-static double gelu_slope(double x)
+double reference_gelu_slope(double x)
 {
     return 0.5 * (1 + erf(x * SQRT_HALF)) + x * INV_SQRT_2PI * exp(-0.5 * x * x);
 }
@@ -79,7 +79,7 @@ BINARY(div, x / y)
 BINARY(safe_div, y == 0 ? 0 : x / y)
 BINARY(maximum, fmax(x, y))
 BINARY(minimum, fmin(x, y))
-BINARY(gelu_backward, gelu_slope(x) * y)
+BINARY(gelu_backward, reference_gelu_slope(x) * y)
 BINARY(relu_backward, x > 0 ? y : 0)
 
 void reference_broadcast(const reference_args *a)

@@ -3,8 +3,13 @@
 
 #include <math.h>
 
-static double activate(double x, int32_t act)
+static double activate(double x, double residual, int32_t act)
 {
+    if (act == SCL_ACT_RELU_BACKWARD)
+        return residual > 0 ? x : 0;
+    if (act == SCL_ACT_GELU_BACKWARD)
+        return x * reference_gelu_slope(residual);
+    x += residual;
     if (act == SCL_ACT_RELU)
         return x > 0 ? x : 0;
     if (act == SCL_ACT_GELU)
@@ -25,8 +30,8 @@ void reference_gemm(const reference_args *a)
                     sum += (p->trans_a ? A[k * p->m + m] : A[m * p->k + k]) *
                            (p->trans_b ? B[n * p->k + k] : B[k * p->n + n]);
                 int64_t at = (b * p->m + m) * p->n + n;
-                sum = (double)p->alpha * sum + (bias ? bias[n] : 0) + (residual ? residual[at] : 0);
-                a->out[0][at] = activate(sum, p->act);
+                sum = (double)p->alpha * sum + (bias ? bias[n] : 0);
+                a->out[0][at] = activate(sum, residual ? residual[at] : 0, p->act);
             }
     }
 }

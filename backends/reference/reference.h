@@ -21,6 +21,9 @@ static inline const int32_t *reference_ids(const reference_args *a, int input)
     return (const int32_t *)(const void *)a->in[input];
 }
 
+/* The derivative of gelu. */
+double reference_gelu_slope(double x);
+
 static inline int64_t reference_count(const scl_tensor *tensor)
 {
     return scl_shape_count(tensor->shape);

@@ -58,31 +58,44 @@ static void take_over(fuser *f, scl_node *gemm, scl_node *node, const scl_tensor
     result->producer = node;
 }
 
-static bool fold_activation(fuser *f, scl_node *gemm)
+static scl_activation activation_of(scl_op op)
 {
-    const scl_tensor *seen = NULL;
-    scl_node *node = only_reader(f, gemm->outputs[0], &seen);
-    bool plain = gemm->attr.gemm.act == SCL_ACT_NONE && gemm->inputs[3] == NULL;
-    if (node == NULL || !plain || (node->op != SCL_OP_RELU && node->op != SCL_OP_GELU))
-        return false;
-    gemm->attr.gemm.act = node->op == SCL_OP_RELU ? SCL_ACT_RELU : SCL_ACT_GELU;
-    take_over(f, gemm, node, seen);
-    return true;
+    return op == SCL_OP_RELU            ? SCL_ACT_RELU
+           : op == SCL_OP_GELU          ? SCL_ACT_GELU
+           : op == SCL_OP_RELU_BACKWARD ? SCL_ACT_RELU_BACKWARD
+           : op == SCL_OP_GELU_BACKWARD ? SCL_ACT_GELU_BACKWARD
+                                        : SCL_ACT_NONE;
 }
 
-static bool fold_residual(fuser *f, scl_node *gemm)
+/* What the node combines with the product, which it knows as `seen`; NULL when that does not fit.
+ */
+static scl_tensor *residual_of(const scl_node *node, const scl_tensor *seen)
+{
+    bool is_first = node->inputs[0] == seen;
+    scl_tensor *other = node->inputs[is_first ? 1 : 0];
+    if (is_first && node->op != SCL_OP_ADD) /* a slope is taken of the other one */
+        return NULL;
+    return other != seen && scl_shape_equal(other->shape, seen->shape) ? other : NULL;
+}
+
+static void fold_reader(fuser *f, scl_node *gemm)
 {
     const scl_tensor *seen = NULL;
     scl_node *node = only_reader(f, gemm->outputs[0], &seen);
-    bool plain = gemm->attr.gemm.act == SCL_ACT_NONE && gemm->inputs[3] == NULL;
-    if (node == NULL || !plain || node->op != SCL_OP_ADD)
-        return false;
-    scl_tensor *residual = node->inputs[node->inputs[0] == seen ? 1 : 0];
-    if (residual == seen || !scl_shape_equal(residual->shape, seen->shape))
-        return false;
+    if (node == NULL || gemm->attr.gemm.act != SCL_ACT_NONE || gemm->inputs[3] != NULL)
+        return;
+    scl_activation act = activation_of(node->op);
+    scl_tensor *residual = NULL;
+    if (node->op == SCL_OP_ADD || scl_act_is_backward(act)) {
+        residual = residual_of(node, seen);
+        if (residual == NULL)
+            return;
+    } else if (act == SCL_ACT_NONE) {
+        return;
+    }
+    gemm->attr.gemm.act = act;
     gemm->inputs[3] = residual;
     take_over(f, gemm, node, seen);
-    return true;
 }
 
 static void compact(fuser *f)
@@ -111,8 +124,8 @@ scl_status scl_graph_fuse(scl_graph *graph, scl_error *err)
         count_readers(&f);
         for (size_t n = 0; n < graph->node_count; n++) {
             scl_node *node = graph->nodes[n];
-            if (node->op == SCL_OP_GEMM && !f.removed[node->id] && !fold_activation(&f, node))
-                fold_residual(&f, node);
+            if (node->op == SCL_OP_GEMM && !f.removed[node->id])
+                fold_reader(&f, node);
         }
         compact(&f);
     }

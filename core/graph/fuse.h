@@ -4,9 +4,9 @@
 
 #include "graph/graph.h"
 
-/* Rewrites graph->nodes: gemm -> gelu or relu, and gemm -> add of an equally shaped tensor, become
- * one gemm where nothing else reads the value in between; a gemm takes one of the two. Call it
- * once, after autodiff. Returns SCL_OK or out of memory. */
+/* Rewrites graph->nodes: gemm -> gelu or relu, gemm -> add of an equally shaped tensor, and gemm ->
+ * gelu_backward or relu_backward become one gemm where nothing else reads the value in between; a
+ * gemm takes one of them. Call it once, after autodiff. Returns SCL_OK or out of memory. */
 scl_status scl_graph_fuse(scl_graph *graph, scl_error *err);
 
 #endif

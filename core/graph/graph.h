@@ -54,11 +54,25 @@ typedef enum scl_op {
     SCL_OP_COUNT
 } scl_op;
 
-typedef enum scl_activation { SCL_ACT_NONE, SCL_ACT_RELU, SCL_ACT_GELU } scl_activation;
+/* The last two are derivatives: the residual is not added, but what the slope is taken of, relu's
+ * output or gelu's input. */
+typedef enum scl_activation {
+    SCL_ACT_NONE,
+    SCL_ACT_RELU,
+    SCL_ACT_GELU,
+    SCL_ACT_RELU_BACKWARD,
+    SCL_ACT_GELU_BACKWARD
+} scl_activation;
+
+static inline bool scl_act_is_backward(int32_t act)
+{
+    return act == SCL_ACT_RELU_BACKWARD || act == SCL_ACT_GELU_BACKWARD;
+}
 
 /* The attributes below have no padding bytes: the frozen prefix is signed by their bytes. */
 
-/* C[batch,m,n] = act(alpha * op(A) op(B) + bias[n] + residual[batch,m,n]). */
+/* C[batch,m,n] = act(alpha * op(A) op(B) + bias[n] + residual[batch,m,n]), or
+ * (alpha * op(A) op(B) + bias[n]) * slope(residual[batch,m,n]). */
 typedef struct scl_gemm_attr {
     int64_t batch, m, n, k;
     int32_t trans_a, trans_b; /* 0 or 1 */

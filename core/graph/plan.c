@@ -57,7 +57,8 @@ static bool add_place(planner *p, size_t bytes, int32_t first, int32_t last, int
 static bool may_replace(const scl_node *node, int input)
 {
     if (node->op == SCL_OP_GEMM)
-        return input == 3; /* the residual is read where the output is written */
+        /* a residual that is added is read where the output is written, and first */
+        return input == 3 && !scl_act_is_backward(node->attr.gemm.act);
     return (scl_op_describe(node->op)->flags & SCL_OP_ELEMENTWISE) != 0;
 }
 

@@ -124,6 +124,51 @@ static void small_chunks_give_the_same_values(void **state)
     scl_graph_free(n.graph);
 }
 
+/* gelu and relu between layers, all trained: the loss's derivative passes both backwards. */
+static network build_mlp(void)
+{
+    scl_init init = {.kind = SCL_INIT_NORMAL, .scale = 0.5f};
+    network n = {.graph = scl_graph_create(&test_error)};
+    n.image = scl_input(n.graph, "image", SCL_F32, SCL_SHAPE(BATCH, 12, 8));
+    n.offset = scl_input(n.graph, "offset", SCL_F32, SCL_SHAPE(BATCH, 1, 1));
+    n.weight = scl_parameter(n.graph, "mlp.1", SCL_SHAPE(48, 8), init, true);
+    scl_tensor *second = scl_parameter(n.graph, "mlp.2", SCL_SHAPE(8, 48), init, true);
+    scl_tensor *third = scl_parameter(n.graph, "mlp.3", SCL_SHAPE(4, 8), init, true);
+    scl_tensor *x = scl_add(n.graph, n.image, n.offset);
+    x = scl_gelu(n.graph, scl_linear(n.graph, x, n.weight, NULL, 1));
+    x = scl_relu(n.graph, scl_linear(n.graph, x, second, NULL, 1));
+    x = scl_linear(n.graph, x, third, NULL, 1);
+    scl_tensor *sum = scl_sum(n.graph, scl_mul(n.graph, x, x), 0, 3);
+    n.loss = scl_reshape(n.graph, sum, SCL_SHAPE(1));
+    assert_ok(scl_autodiff(n.graph, n.loss, &test_error));
+    n.loss->keep = true;
+    n.weight->grad->keep = true;
+    return n;
+}
+
+static int count_activations(const scl_graph *g, int32_t act)
+{
+    int count = 0;
+    for (size_t i = 0; i < g->node_count; i++)
+        count += g->nodes[i]->op == SCL_OP_GEMM && g->nodes[i]->attr.gemm.act == act;
+    return count;
+}
+
+static void fusing_takes_derivatives_of_activations(void **state)
+{
+    (void)state;
+    network plain = build_mlp(), fused = build_mlp();
+    assert_ok(scl_graph_fuse(fused.graph, &test_error));
+    assert_int_equal(count_activations(fused.graph, SCL_ACT_RELU), 1);
+    assert_int_equal(count_activations(fused.graph, SCL_ACT_RELU_BACKWARD), 1);
+    assert_int_equal(count_activations(fused.graph, SCL_ACT_GELU_BACKWARD), 1);
+    result a = run_nodes(&plain, plain.graph->nodes, plain.graph->node_count);
+    result b = run_nodes(&fused, fused.graph->nodes, fused.graph->node_count);
+    assert_same_result(&a, &b);
+    scl_graph_free(plain.graph);
+    scl_graph_free(fused.graph);
+}
+
 static void fusing_keeps_the_values(void **state)
 {
     (void)state;
@@ -340,6 +385,7 @@ int main(void)
         cmocka_unit_test(plan_reuses_memory_without_overlap),
         cmocka_unit_test(small_chunks_give_the_same_values),
         cmocka_unit_test(fusing_keeps_the_values),
+        cmocka_unit_test(fusing_takes_derivatives_of_activations),
         cmocka_unit_test(prefix_and_rest_give_the_values_of_the_whole),
         cmocka_unit_test(trained_encoder_has_no_prefix),
         cmocka_unit_test(signature_tells_prefixes_apart),

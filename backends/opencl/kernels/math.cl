@@ -74,6 +74,12 @@ NORMAL_CDF_OF(floatV)
 #define NORMAL_CDF(x) (0.5f + 0.5f * erf((x)*0.70710678118654752440f))
 #endif
 
+/* scl_activation of a matrix product. */
+#define ACT_RELU          1
+#define ACT_GELU          2
+#define ACT_RELU_BACKWARD 3
+#define ACT_GELU_BACKWARD 4
+
 /* gelu(x) = x P(X <= x), and its derivative. */
 #define GELU(x)       ((x)*NORMAL_CDF(x))
 #define GELU_SLOPE(x) (NORMAL_CDF(x) + (x)*0.39894228040143267794f * EXP(-0.5f * (x) * (x)))

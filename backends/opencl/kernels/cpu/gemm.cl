@@ -1,4 +1,5 @@
-/* cpu/gemm.cl - matrix products for CPU devices: C = act(alpha op(A) op(B) + bias + residual).
+/* cpu/gemm.cl - matrix products for CPU devices: C = act(alpha op(A) op(B) + bias + residual), or
+ * with the slope of the residual as a factor.
  *
  * The classical layering (Goto and van de Geijn, ACM TOMS 34(3), 2008) with one work-item per
  * work-group, so that nothing is split at barriers: a work-item owns a block of up to TILES x MR
@@ -112,32 +113,63 @@ typedef struct {
     bool begins, ends; /* first and last slice of the depth */
 } output;
 
-static inline floatV activate(floatV x, int act)
+static inline bool takes_slope(int act)
 {
-    if (act == 1)
-        return fmax(x, (floatV)(0));
-    return act == 2 ? GELU(x) : x;
+    return act == ACT_RELU_BACKWARD || act == ACT_GELU_BACKWARD;
 }
 
-/* The first slice starts from the residual, so that C may be the residual; later ones add to what
- * is there; the last one finishes. `sums` [MR][NR] is a tile at C's edge. */
+/* `of`: the residual of an activation that takes its slope. */
+static inline floatV activate(floatV x, floatV of, int act)
+{
+    const floatV zero = 0;
+    if (act == ACT_RELU)
+        return x > zero ? x : zero;
+    if (act == ACT_RELU_BACKWARD)
+        return of > zero ? x : zero;
+    if (act == ACT_GELU_BACKWARD)
+        return x * GELU_SLOPE(of);
+    return act == ACT_GELU ? GELU(x) : x;
+}
+
+/* What a slice adds to: the first one to the residual, so that C may be the residual, later ones to
+ * what is there. */
+static inline __global const float *addend(output o)
+{
+    return !o.begins ? o.c : takes_slope(o.act) ? 0 : o.residual;
+}
+
+/* A tile at C's edge: sums [MR][NR] go where C is, after the last slice finished. */
 static inline void store_edge(__private float *sums, output o, int row, int column)
 {
     int rows = min(MR, o.m - row), columns = min(NR, o.n - column);
     size_t at = (size_t)row * o.n + column;
-    __global const float *before = o.begins ? o.residual : o.c;
-    for (int r = 0; r < rows; r++) {
+    __global const float *before = addend(o);
+    for (int r = 0; r < rows; r++, at += o.n) {
         __private float *sum = sums + r * NR;
+        float of[NR];
+        for (int c = 0; c < NR; c++)
+            of[c] = takes_slope(o.act) && c < columns ? o.residual[at + c] : 0.0f;
         for (int c = 0; before && c < columns; c++)
-            sum[c] += before[at + (size_t)r * o.n + c];
+            sum[c] += before[at + c];
         for (int c = 0; o.ends && o.bias && c < columns; c++)
             sum[c] += o.bias[column + c];
         if (o.ends && o.act)
             for (int c = 0; c < NR; c += V)
-                vstoreV(activate(vloadV(0, sum + c), o.act), 0, sum + c);
+                vstoreV(activate(vloadV(0, sum + c), vloadV(0, of + c), o.act), 0, sum + c);
         for (int c = 0; c < columns; c++)
-            o.c[at + (size_t)r * o.n + c] = sum[c];
+            o.c[at + c] = sum[c];
     }
+}
+
+/* The activation of a whole tile that was stored: it is still in the cache. */
+static inline void activate_tile(output o, size_t at)
+{
+    const floatV zero = 0;
+    for (int r = 0; r < MR; r++, at += o.n)
+        for (int c = 0; c < NR; c += V) {
+            floatV of = takes_slope(o.act) ? vloadV(0, o.residual + at + c) : zero;
+            vstoreV(activate(vloadV(0, o.c + at + c), of, o.act), 0, o.c + at + c);
+        }
 }
 
 #define ZERO_ROW(r) floatV low##r = 0, high##r = 0;
@@ -163,7 +195,7 @@ static inline void multiply_tile(__private const float *a, B_SPACE const float *
 {
     bool whole = row + MR <= o.m && column + NR <= o.n;
     size_t at = (size_t)row * o.n + column;
-    __global const float *before = o.begins ? o.residual : o.c;
+    __global const float *before = addend(o);
     EACH_ROW(ZERO_ROW)
     for (int l = 0; l < depth; l++, a += MR, b += NR) {
         floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
@@ -187,10 +219,7 @@ static inline void multiply_tile(__private const float *a, B_SPACE const float *
     int to_stride = o.n;
     EACH_ROW(STORE_ROW)
     if (o.ends && o.act)
-        for (int r = 0; r < MR; r++, to += o.n) {
-            vstoreV(activate(vloadV(0, to), o.act), 0, to);
-            vstoreV(activate(vloadV(1, to), o.act), 1, to);
-        }
+        activate_tile(o, at);
 }
 
 /* Work-item (run of panels, block of tiles_each x MR rows, batch). */
@@ -250,7 +279,8 @@ gemm_few_rows(__global const float *a_all, __global const float *w_all, __global
             for (int l = whole; l < k; l++)
                 sum += x[l] * y[l];
             size_t at = (batch * m + row) * n + column;
-            sum = sum * alpha + (bias ? bias[column] : 0) + (residual_all ? residual_all[at] : 0);
-            c_all[at] = activate((floatV)(sum), act).s0;
+            float residual = residual_all ? residual_all[at] : 0.0f;
+            sum = sum * alpha + (bias ? bias[column] : 0) + (takes_slope(act) ? 0.0f : residual);
+            c_all[at] = activate((floatV)(sum), (floatV)(residual), act).s0;
         }
 }
