@@ -1,9 +1,8 @@
 #include "step/stepper.h"
 
-#include "base/log.h"
 #include "graph/compiled.h"
-#include "graph/prefix.h"
 #include "samcl/samcl.h"
+#include "step/step_plan.h"
 
 #include <math.h>
 #include <string.h>
@@ -38,24 +37,20 @@ static bool worth_caching(const scl_split *split, int64_t images)
            images > 0;
 }
 
-static void find_marks(scl_stepper *step, const scl_split *split)
-{
-    const scl_node *first = step->graph.first_update;
-    step->once_end = split->once_count;
-    step->update_begin = split->live_count;
-    for (size_t i = split->once_count; i < split->live_count && first != NULL; i++)
-        if (split->live[i] == first)
-            step->update_begin = i;
-    step->norm_end = step->update_begin + 1;
-}
-
 static scl_status compile_live(scl_stepper *step, const scl_split *split, scl_error *err)
 {
-    find_marks(step, split);
+    scl_step_plan plan;
+    scl_status status = scl_step_plan_make(&step->graph, split, &step->options, &plan, err);
+    step->once_end = plan.once_end;
+    step->update_begin = plan.update_begin;
+    step->norm_end = plan.update_begin + 1;
+    if (status != SCL_OK) {
+        scl_step_plan_free(&plan);
+        return status;
+    }
     scl_graph *graph = step->graph.graph;
-    step->graph.graph = NULL; /* taken */
-    SCL_TRY(scl_compile(graph, split->live, split->live_count, step->options.model->store,
-                        &step->live, err));
+    step->graph.graph = NULL; /* taken, as the plan is */
+    SCL_TRY(scl_compile_planned(graph, plan.plan, step->options.model->store, &step->live, err));
     return scl_schedule_run(step->live.schedule, 0, step->once_end, err);
 }
 
@@ -125,9 +120,12 @@ static scl_status compile_all(scl_stepper *step, scl_error *err)
     step->frontier_count = cached ? split.frontier_count : 0;
     for (size_t i = 0; i < step->frontier_count; i++)
         step->frontier[i] = split.frontier[i];
-    scl_status status = compile_live(step, &split, err);
+    /* the prefix first, as the rest is planned for the memory that is left */
+    scl_status status = cached ? compile_prefix(step, err) : SCL_OK;
+    if (status == SCL_OK)
+        status = compile_live(step, &split, err);
     scl_split_free(&split);
-    return status == SCL_OK && cached ? compile_prefix(step, err) : status;
+    return status;
 }
 
 scl_status scl_stepper_create(const scl_step_options *options, scl_prefix_cache *cache,

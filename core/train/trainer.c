@@ -73,7 +73,12 @@ static scl_status make_evaluator(trainer *t, scl_error *err)
         if (samples == 0)
             return SCL_OK;
     }
-    return scl_evaluator_create(&options, &t->evaluator, err);
+    /* whether it fits is asked for both together, when the step is planned */
+    size_t *budget = &run->model->device->memory_budget, all = *budget;
+    *budget = 0;
+    scl_status status = scl_evaluator_create(&options, &t->evaluator, err);
+    *budget = all;
+    return status;
 }
 
 static scl_status make_loader(trainer *t, scl_error *err)
@@ -350,8 +355,8 @@ static scl_status run(trainer *t, scl_error *err)
 static scl_status start(trainer *t, scl_error *err)
 {
     scl_train_job *job = t->job;
-    SCL_TRY(make_stepper(t, err));
     SCL_TRY(make_evaluator(t, err));
+    SCL_TRY(make_stepper(t, err)); /* last: planned for the memory that is left */
     SCL_TRY(scl_train_job_open_folder(job, err));
     SCL_TRY(scl_run_info_write(job, scl_stepper_trained_values(t->stepper),
                                scl_stepper_arena_bytes(t->stepper), err));

@@ -35,6 +35,19 @@ static void read_without_times(const char *run, const char *name, char *text, si
     scl_file_unmap(&map);
 }
 
+static size_t activation_bytes(const char *run)
+{
+    char path[700], text[8192] = "";
+    snprintf(path, sizeof path, "%s/run.json", run);
+    scl_file_map map;
+    assert_ok(scl_file_map_open(path, &map, &test_error));
+    memcpy(text, map.data, map.size < sizeof text - 1 ? map.size : sizeof text - 1);
+    scl_file_unmap(&map);
+    const char *at = strstr(text, "\"activation_bytes\":");
+    assert_non_null(at);
+    return strtoul(at + strlen("\"activation_bytes\":"), NULL, 10);
+}
+
 static size_t count_lines(const char *text)
 {
     size_t lines = 0;
@@ -129,6 +142,34 @@ static void the_prefix_cache_changes_no_bit(void **state)
     assert_ok(scl_folder_list(data_path(*state, "runs", "cache"), &kept, &test_error));
     assert_true(kept.count >= TINY_IMAGES);
     scl_folder_free(&kept);
+}
+
+/* Attention, convolutions, adapters and the decoder run again, and no bit of a training changes. */
+static void a_memory_budget_changes_no_bit(void **state)
+{
+    static const char *const trained[] = {"adapter={use: full}", "adapter={use: lora}"};
+    const char *file = tiny_run_file(*state);
+    for (int a = 0; a < 2; a++) {
+        char whole[512], small[512], budget[64];
+        double least = 0;
+        scl_error err = {0};
+        tiny_options o = {.file = file,
+                          .settings = {trained[a], "model.depth=8", "model.image_size=128",
+                                       "train.epochs=1", "memory_budget=null"},
+                          .setting_count = 5};
+        o.run = whole;
+        assert_ok(tiny_train(&o, &test_error));
+        o.run = NULL;
+        o.settings[4] = "memory_budget=1MiB";
+        assert_fails(tiny_train(&o, &err), SCL_DEVICE, err, "memory_budget is 1.0 MiB: raise it");
+        assert_int_equal(sscanf(strstr(err.text, "at least"), "at least %lf MiB", &least), 1);
+        snprintf(budget, sizeof budget, "memory_budget=%.0fKiB", (least + 0.1) * 1024);
+        o.settings[4] = budget;
+        o.run = small;
+        assert_ok(tiny_train(&o, &test_error));
+        assert_same_checkpoint(whole, small);
+        assert_true(activation_bytes(small) < activation_bytes(whole) * 2 / 3);
+    }
 }
 
 static void a_loss_that_is_not_finite_names_its_images(void **state)
@@ -292,6 +333,7 @@ int main(void)
         IN_FOLDER(the_next_run_takes_the_next_number),
         IN_FOLDER(stopped_and_resumed_equals_unbroken),
         IN_FOLDER(the_prefix_cache_changes_no_bit),
+        IN_FOLDER(a_memory_budget_changes_no_bit),
         IN_FOLDER(a_loss_that_is_not_finite_names_its_images),
         IN_FOLDER(patience_ends_a_run),
         IN_FOLDER(patterns_that_match_nothing_leave_no_folder),
