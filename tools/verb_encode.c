@@ -9,6 +9,7 @@
 static const cli_option options[] = {
     CLI_CHECKPOINT_OPTIONS,
     CLI_DEVICE_OPTION,
+    CLI_MEMORY_OPTION,
     {"--image", "FILE", "a PNG or JPEG picture", false},
     {"--out", "FILE.npy", "the embedding", false},
 };

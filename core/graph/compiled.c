@@ -24,9 +24,7 @@ scl_status scl_compile_planned(scl_graph *graph, scl_plan *plan, scl_store *stor
                                scl_compiled *out, scl_error *err)
 {
     *out = (scl_compiled){.graph = graph, .plan = plan};
-    scl_status status = check_fits(plan, store, err);
-    if (status == SCL_OK)
-        status = scl_schedule_create(plan, store, &out->schedule, err);
+    scl_status status = scl_schedule_create(plan, store, &out->schedule, err);
     if (status != SCL_OK)
         scl_compiled_free(out);
     return status;
@@ -45,7 +43,10 @@ scl_status scl_compile(scl_graph *graph, scl_node *const *nodes, size_t node_cou
     if (status == SCL_OK)
         status = scl_plan_create(graph, nodes, node_count, store->device, &plan, err);
     if (status == SCL_OK)
+        status = check_fits(plan, store, err);
+    if (status == SCL_OK)
         return scl_compile_planned(graph, plan, store, out, err);
+    scl_plan_free(plan);
     scl_graph_free(graph);
     return status;
 }

@@ -3,6 +3,29 @@
 #include "base/log.h"
 #include "base/str.h"
 
+/* Work that must be saved per byte kept: reading a byte back costs about as much as this. */
+#define MIN_FLOPS_PER_BYTE 2000.0
+
+static bool worth_caching(const scl_split *split)
+{
+    double bytes = 0;
+    for (size_t i = 0; i < split->frontier_count; i++)
+        bytes += (double)scl_shape_count(split->frontier[i]->shape) * sizeof(float);
+    return split->prefix_count > 0 && bytes > 0 && split->flops / bytes >= MIN_FLOPS_PER_BYTE;
+}
+
+scl_status scl_step_plan_split(const scl_step_graph *graph, bool cache, scl_split *split,
+                               bool *cached, scl_error *err)
+{
+    SCL_TRY(
+        scl_graph_split(graph->graph, cache ? graph->image : NULL, graph->embedding, split, err));
+    *cached = cache && worth_caching(split);
+    if (!cache || *cached)
+        return SCL_OK;
+    scl_split_free(split);
+    return scl_graph_split(graph->graph, NULL, NULL, split, err);
+}
+
 static scl_pass pass_of(const scl_step_graph *graph, const scl_split *split)
 {
     size_t backward = split->once_count;

@@ -17,6 +17,11 @@ typedef struct scl_step_plan {
     double again_work;                             /* as a share of the step's work */
 } scl_step_plan;
 
+/* Splits a step's graph. With `cache`, frozen layers become its prefix where what they make of an
+ * image is worth keeping, which *cached tells. Free with scl_split_free. */
+scl_status scl_step_plan_split(const scl_step_graph *graph, bool cache, scl_split *split,
+                               bool *cached, scl_error *err);
+
 /* Plans the live nodes of a split graph. SCL_DEVICE, with the least that would do, when they do not
  * fit beside what is on the device already. */
 scl_status scl_step_plan_make(const scl_step_graph *graph, const scl_split *split,
