@@ -75,6 +75,11 @@ static void add_ladder(report *r)
     const scl_recompute *again = &r->again;
     double plain_work = r->now.work / (1 + r->now.again_work);
     size_t beside = r->now.total - r->now.step_bytes, told = 0;
+    if (r->now.again_count > 0)
+        r->choices[r->choice_count++] = (choice){.settings = "memory_budget=null",
+                                                 .note = "nothing runs again",
+                                                 .bytes = beside + r->now.plain_bytes,
+                                                 .work = plain_work / r->now.work};
     for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
         size_t count = told;
         while (count < again->step_count && again->steps[count].work <= shares[k])
