@@ -138,7 +138,6 @@ static scl_status evaluate(evaluation *e, const cli_args *args, scl_error *err)
     e->data = scl_run_data_eval_config(&e->model.config.data);
     const scl_data_progress reading = {terminal_show_reading, &e->bar};
     SCL_TRY(scl_device_open(e->model.config.device, &e->device, err));
-    e->device->memory_budget = scl_run_config_memory_budget(&e->model.config);
     SCL_TRY(scl_tuned_model_open(&e->model, e->device, err));
     SCL_TRY(scl_run_data_open_split(&e->model.config, &e->data, split, reading, &e->dataset, err));
     SCL_TRY(find_folder(e, args, scl_split_text(split), err));
