@@ -27,6 +27,11 @@
             false                                                                                  \
     }
 
+#define CLI_MEMORY_OPTION                                                                          \
+    {                                                                                              \
+        "--memory-budget", "SIZE", "most of the device's memory to take, such as 2GiB", false      \
+    }
+
 /* Zero-initialise; close it whatever open returned. Must not move. */
 typedef struct cli_model {
     scl_tuned_model tuned;
@@ -34,7 +39,7 @@ typedef struct cli_model {
     scl_predictor *predictor;
 } cli_model;
 
-/* On the device of --device, or `fallback` without that option. */
+/* On the device of --device, or `fallback` without that option; within --memory-budget. */
 scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model *model,
                           scl_error *err);
 void cli_model_close(cli_model *model);

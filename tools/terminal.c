@@ -37,6 +37,11 @@ void terminal_start_log(void)
     scl_log_add_sink(print_message, NULL);
 }
 
+void terminal_stop_log(void)
+{
+    scl_log_remove_sink(print_message, NULL);
+}
+
 static int columns(void)
 {
     struct winsize size = {0};

@@ -8,6 +8,7 @@
 
 /* The library's messages go to stderr from now on, without disturbing a bar. */
 void terminal_start_log(void);
+void terminal_stop_log(void);
 
 /* A bar; several may take turns. It is drawn on a terminal only, and not in its first two seconds.
  */

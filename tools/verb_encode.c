@@ -10,6 +10,7 @@
 static const cli_option options[] = {
     CLI_CHECKPOINT_OPTIONS,
     CLI_DEVICE_OPTION,
+    CLI_MEMORY_OPTION,
     {"--image", "FILE", "a PNG or JPEG picture", false},
     {"--out", "FILE.npy", "the embedding", false},
     CLI_TRACE_OPTION,

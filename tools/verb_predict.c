@@ -11,6 +11,7 @@
 static const cli_option options[] = {
     CLI_CHECKPOINT_OPTIONS,
     CLI_DEVICE_OPTION,
+    CLI_MEMORY_OPTION,
     {"--image", "FILE", "a PNG or JPEG picture", false},
     {"--box", "x0,y0,x1,y1", "one mask for each box", true},
     {"--point", "x,y,label", "label 1: part of the object, 0: not; all belong to one mask", true},

@@ -45,6 +45,15 @@ void scl_file_unmap(scl_file_map *map)
     *map = (scl_file_map){0};
 }
 
+/* Whole pages, also of what stands beside the part. */
+void scl_file_map_release(const scl_file_map *map, const uint8_t *from, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t start = (size_t)(from - map->data) / page * page;
+    size_t end = (size_t)(from - map->data) + size;
+    madvise((void *)(uintptr_t)(map->data + start), end - start, MADV_DONTNEED);
+}
+
 static void writer_release(scl_file_writer *writer)
 {
     scl_free(writer->path);

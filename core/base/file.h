@@ -17,6 +17,8 @@ typedef struct scl_file_map {
 /* SCL_BAD_DATA with the path and the reason when it can't be read. An empty file maps to size 0. */
 scl_status scl_file_map_open(const char *path, scl_file_map *map, scl_error *err);
 void scl_file_unmap(scl_file_map *map);
+/* Gives the memory of a part back: it is read from the file again when it is used again. */
+void scl_file_map_release(const scl_file_map *map, const uint8_t *from, size_t size);
 
 /* An output file under a temporary name beside `path`. Write through `stream`; commit flushes,
  * fsyncs and renames it over `path`; abort (or a failed commit) removes it. SCL_FAILED on error.

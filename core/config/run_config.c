@@ -73,6 +73,11 @@ void scl_run_config_load(scl_run_config *config, const char *path, const char *c
     scl_file_unmap(&file);
 }
 
+size_t scl_run_config_memory_budget(const scl_run_config *config)
+{
+    return config->memory_budget == SCL_UNSET_INT ? 0 : (size_t)config->memory_budget;
+}
+
 void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *params,
                                  const char *path, const scl_param *table, size_t count,
                                  size_t size)

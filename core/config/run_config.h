@@ -175,6 +175,7 @@ typedef struct scl_run_config {
     const char *device;
     int64_t seed;
     const char *output_dir;
+    int64_t memory_budget;        /* bytes on the device; unset: all it has */
     scl_param_strings train_also; /* globs over parameter names */
     scl_model_config model;
     scl_data_config data;
@@ -203,6 +204,9 @@ void scl_run_config_load(scl_run_config *config, const char *path, const char *c
 /* The same from memory; `path` names it in messages. `text` is not kept. */
 void scl_run_config_load_text(scl_run_config *config, const char *path, const char *text,
                               size_t size, const char *const *settings, size_t setting_count);
+
+/* The bytes of `memory_budget`; 0: the run file sets none. */
+size_t scl_run_config_memory_budget(const scl_run_config *config);
 
 /* Reads a plugin's parameters against its table: `params` is config->adapter.params or that of a
  * loss, `path` its place ("adapter.params", "losses[1].params"). The result is a struct of `size`

@@ -271,6 +271,10 @@ static const scl_param root_params[] = {
     ANY(device, STRING, "auto", "auto, opencl:N, opencl:part-of-a-name, or reference"),
     ROW(seed, INT, "0", 0, INFINITY, "fixes weights, order, augmentation and prompts"),
     ANY(output_dir, STRING, "runs", "folder the run's own folder is made in"),
+    ROW(memory_budget, BYTES, "null", 1048576, INFINITY,
+        "device memory that training and its validation may take, such as 8GiB: where a step would "
+        "need "
+        "more, parts of its forward pass run again for the gradients; null: all of the device's"),
     ANY(train_also, STRINGS, "[]",
         "parameters trained besides the adapter's, as names with * and ?"),
 };

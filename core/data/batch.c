@@ -30,16 +30,20 @@ static size_t mask_values(const scl_batch *batch)
     return (size_t)batch->layout.mask_size * (size_t)batch->layout.mask_size;
 }
 
-scl_status scl_batch_make(scl_batch *batch, const scl_batch_layout *layout, scl_error *err)
+#define BATCH_ARRAYS 12
+
+typedef struct batch_array {
+    void *place; /* of the pointer */
+    size_t count, size;
+    bool needed;
+} batch_array;
+
+static void list_arrays(scl_batch *batch, batch_array arrays[BATCH_ARRAYS])
 {
-    *batch = (scl_batch){.layout = *layout};
+    const scl_batch_layout *layout = &batch->layout;
     size_t images = (size_t)layout->images, masks = images * (size_t)layout->objects;
     size_t slots = masks * (size_t)layout->slots, pixels = masks * mask_values(batch);
-    struct {
-        void *place; /* of the pointer */
-        size_t count, size;
-        bool needed;
-    } const arrays[] = {
+    const batch_array all[BATCH_ARRAYS] = {
         {&batch->image, images * image_values(batch), sizeof *batch->image, true},
         {&batch->coords, slots * 2, sizeof *batch->coords, slots > 0},
         {&batch->labels, slots, sizeof *batch->labels, slots > 0},
@@ -53,7 +57,26 @@ scl_status scl_batch_make(scl_batch *batch, const scl_batch_layout *layout, scl_
         {&batch->object, masks, sizeof *batch->object, true},
         {&batch->about, images, sizeof *batch->about, true},
     };
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+    memcpy(arrays, all, sizeof all);
+}
+
+size_t scl_batch_bytes(const scl_batch_layout *layout)
+{
+    scl_batch batch = {.layout = *layout};
+    batch_array arrays[BATCH_ARRAYS];
+    size_t bytes = 0;
+    list_arrays(&batch, arrays);
+    for (size_t i = 0; i < BATCH_ARRAYS; i++)
+        bytes += arrays[i].needed ? arrays[i].count * arrays[i].size : 0;
+    return bytes;
+}
+
+scl_status scl_batch_make(scl_batch *batch, const scl_batch_layout *layout, scl_error *err)
+{
+    batch_array arrays[BATCH_ARRAYS];
+    *batch = (scl_batch){.layout = *layout};
+    list_arrays(batch, arrays);
+    for (size_t i = 0; i < BATCH_ARRAYS; i++) {
         if (!arrays[i].needed)
             continue;
         void *memory = scl_calloc(arrays[i].count, arrays[i].size);

@@ -61,6 +61,9 @@ typedef struct scl_batch_scratch {
     scl_prompter prompter;
 } scl_batch_scratch;
 
+/* What the arrays take together. */
+size_t scl_batch_bytes(const scl_batch_layout *layout);
+
 /* Allocates the arrays. SCL_DEVICE when out of memory. Free with scl_batch_free. */
 scl_status scl_batch_make(scl_batch *batch, const scl_batch_layout *layout, scl_error *err);
 void scl_batch_free(scl_batch *batch);

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define RING 3
+#define RING SCL_LOADER_BATCHES
 
 struct scl_loader {
     scl_loader_options options;

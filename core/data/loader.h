@@ -21,10 +21,12 @@ typedef struct scl_loader_options {
 
 typedef struct scl_loader scl_loader;
 
+#define SCL_LOADER_BATCHES 3 /* held at once: one being used, two ahead */
+
 /* Batches of an epoch: the last is filled up, and its window may be shorter. */
 int64_t scl_loader_batches(size_t images, int64_t batch_size);
 
-/* Starts the thread. It holds three batches: one being used, two ahead. SCL_DEVICE when out of
+/* Starts the thread. It holds SCL_LOADER_BATCHES. SCL_DEVICE when out of
  * memory, SCL_FAILED when there is no thread to be had. */
 scl_status scl_loader_open(const scl_loader_options *options, scl_loader **loader, scl_error *err);
 

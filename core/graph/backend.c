@@ -13,6 +13,12 @@ scl_hash128 scl_device_identity(const scl_device *device)
     return hash;
 }
 
+size_t scl_device_bytes_left(const scl_device *device)
+{
+    size_t limit = device->memory_budget > 0 ? device->memory_budget : device->info.memory_bytes;
+    return device->bytes_in_use < limit ? limit - device->bytes_in_use : 0;
+}
+
 void scl_device_count_bytes(scl_device *device, ptrdiff_t bytes)
 {
     device->bytes_in_use = (size_t)((ptrdiff_t)device->bytes_in_use + bytes);

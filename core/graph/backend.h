@@ -30,6 +30,7 @@ typedef struct scl_device {
     scl_device_info info;
     size_t bytes_in_use, bytes_peak; /* buffers alive now, and at most so far */
     struct scl_profile *profile;     /* NULL, or who is told how long each launch took */
+    size_t memory_budget;            /* what buffers may take together; 0: all there is */
 } scl_device;
 
 /* A node and where its tensors live. Entries are NULL where the node's are. */
@@ -75,6 +76,9 @@ struct scl_backend {
 /* Of all that two devices must share to compute the same bits: backend, device, driver, platform,
  * kernels and how they are built. */
 scl_hash128 scl_device_identity(const scl_device *device);
+
+/* What buffers may still take: of the budget, or of the device's memory without one. */
+size_t scl_device_bytes_left(const scl_device *device);
 
 /* Counts a buffer of `bytes` as made (positive) or released (negative). */
 void scl_device_count_bytes(scl_device *device, ptrdiff_t bytes);

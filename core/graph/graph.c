@@ -214,6 +214,19 @@ scl_tensor *scl_node_output(scl_graph *graph, scl_node *node, int index, scl_dty
     return tensor;
 }
 
+scl_tensor *scl_tensor_again(scl_graph *graph, const scl_tensor *tensor, scl_node *producer,
+                             scl_tensor *base)
+{
+    scl_tensor *again = tensor_add(graph, SCL_TENSOR_RESULT, tensor->dtype, tensor->shape);
+    if (again == NULL)
+        return NULL;
+    again->needs_grad = tensor->needs_grad;
+    again->producer = producer;
+    if (base != NULL)
+        again->base = base;
+    return again;
+}
+
 scl_shape scl_shape_make(int ndim, const int64_t *dims)
 {
     scl_shape shape = {.ndim = ndim};

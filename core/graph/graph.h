@@ -172,6 +172,11 @@ scl_node *scl_node_add(scl_graph *graph, scl_op op, scl_tensor *const *inputs, i
 scl_tensor *scl_node_output(scl_graph *graph, scl_node *node, int index, scl_dtype dtype,
                             scl_shape shape);
 
+/* Another result of the same dtype and shape, made by `producer`; for a view, of storage `base`
+ * (NULL: of its own). For graph rewriting. */
+scl_tensor *scl_tensor_again(scl_graph *graph, const scl_tensor *tensor, scl_node *producer,
+                             scl_tensor *base);
+
 /* What a row of the op table says. */
 typedef enum scl_op_flags {
     SCL_OP_ELEMENTWISE = 1, /* output may take the place of a same-shaped input */

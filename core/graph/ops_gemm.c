@@ -55,17 +55,18 @@ scl_tensor *scl_linear(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *b
     return scl_reshape(g, y, shape);
 }
 
-/* Written for the node as built: activation and residual are only folded in after autodiff. */
+/* Written for the node as built: activation and residual are only folded in after autodiff. The
+ * weight's gradient first: after it the activation goes, and makes room for its own gradient. */
 SCL_GRAD(gemm)
 {
     const scl_gemm_attr *p = &node->attr.gemm;
     scl_tensor *a = node->inputs[0], *b = node->inputs[1], *dc = dy[0];
-    if (scl_wants(node, 0))
-        dx[0] = p->trans_a ? scl_matmul(g, b, dc, p->trans_b, true, p->alpha)
-                           : scl_matmul(g, dc, b, false, !p->trans_b, p->alpha);
     if (scl_wants(node, 1))
         dx[1] = p->trans_b ? scl_matmul(g, dc, a, true, p->trans_a, p->alpha)
                            : scl_matmul(g, a, dc, !p->trans_a, false, p->alpha);
     if (scl_wants(node, 2))
         dx[2] = scl_sum_to(g, dc, node->inputs[2]->shape);
+    if (scl_wants(node, 0))
+        dx[0] = p->trans_a ? scl_matmul(g, b, dc, p->trans_b, true, p->alpha)
+                           : scl_matmul(g, dc, b, false, !p->trans_b, p->alpha);
 }

@@ -25,11 +25,6 @@ SCL_GRAD(layer_norm)
 {
     scl_tensor *x = node->inputs[0], *weight = node->inputs[1];
     scl_tensor *mean = node->outputs[1], *rstd = node->outputs[2];
-    if (scl_wants(node, 0)) {
-        scl_tensor *inputs[5] = {x, weight, mean, rstd, dy[0]};
-        scl_node *back = scl_node_add(g, SCL_OP_LAYER_NORM_BACKWARD, inputs, 5, 1);
-        dx[0] = scl_node_output(g, back, 0, SCL_F32, x->shape);
-    }
     if (scl_wants(node, 1) || scl_wants(node, 2)) {
         scl_tensor *inputs[4] = {x, mean, rstd, dy[0]};
         scl_node *back = scl_node_add(g, SCL_OP_LAYER_NORM_PARAM_GRAD, inputs, 4, 2);
@@ -37,5 +32,10 @@ SCL_GRAD(layer_norm)
         scl_tensor *dbias = scl_node_output(g, back, 1, SCL_F32, node->inputs[2]->shape);
         dx[1] = scl_wants(node, 1) ? dweight : NULL;
         dx[2] = scl_wants(node, 2) ? dbias : NULL;
+    }
+    if (scl_wants(node, 0)) {
+        scl_tensor *inputs[5] = {x, weight, mean, rstd, dy[0]};
+        scl_node *back = scl_node_add(g, SCL_OP_LAYER_NORM_BACKWARD, inputs, 5, 1);
+        dx[0] = scl_node_output(g, back, 0, SCL_F32, x->shape);
     }
 }

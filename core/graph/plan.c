@@ -188,13 +188,37 @@ static scl_status lay_out(scl_plan *plan, scl_error *err)
     return status;
 }
 
-scl_status scl_plan_create(const scl_graph *graph, scl_node *const *nodes, size_t node_count,
-                           scl_device *device, scl_plan **out, scl_error *err)
+/* The most that lives at once, and when. */
+static bool find_peak(scl_plan *plan)
+{
+    size_t live = 0;
+    size_t *begin = scl_calloc(2 * (plan->node_count + 2), sizeof *begin);
+    if (begin == NULL)
+        return false;
+    size_t *end = begin + plan->node_count + 2;
+    for (size_t i = 0; i < plan->place_count; i++) {
+        begin[plan->places[i].first] += plan->places[i].bytes;
+        end[plan->places[i].last + 1] += plan->places[i].bytes;
+    }
+    for (size_t n = 0; n < plan->node_count; n++) {
+        live += begin[n];
+        live -= end[n];
+        if (live > plan->live_bytes) {
+            plan->live_bytes = live;
+            plan->peak_node = (int32_t)n;
+        }
+    }
+    scl_free(begin);
+    return true;
+}
+
+/* A plan whose places have sizes and lives, and no offsets yet. */
+static scl_status create_unplaced(const scl_graph *graph, scl_node *const *nodes, size_t node_count,
+                                  scl_device *device, scl_plan **out, scl_error *err)
 {
     SCL_TRY(scl_graph_status(graph, err));
     planner p = {.device = device};
-    scl_plan *plan = p.plan = scl_calloc(1, sizeof *plan);
-    *out = NULL;
+    scl_plan *plan = p.plan = *out = scl_calloc(1, sizeof *plan);
     if (plan == NULL)
         return scl_out_of_memory(err, sizeof *plan, "a plan");
     size_t alignment = device->info.alignment;
@@ -215,14 +239,34 @@ scl_status scl_plan_create(const scl_graph *graph, scl_node *const *nodes, size_
     }
     if (memory)
         find_last_uses(&p);
-    scl_status status = memory && place_all(&p)
-                            ? lay_out(plan, err)
-                            : scl_out_of_memory(err, node_count * sizeof *nodes, "a plan");
+    memory = memory && place_all(&p) && find_peak(plan);
     scl_free(p.last_use);
+    return memory ? SCL_OK : scl_out_of_memory(err, node_count * sizeof *nodes, "a plan");
+}
+
+scl_status scl_plan_create(const scl_graph *graph, scl_node *const *nodes, size_t node_count,
+                           scl_device *device, scl_plan **out, scl_error *err)
+{
+    scl_plan *plan = NULL;
+    *out = NULL;
+    scl_status status = create_unplaced(graph, nodes, node_count, device, &plan, err);
+    if (status == SCL_OK)
+        status = lay_out(plan, err);
     if (status == SCL_OK)
         *out = plan;
     else
         scl_plan_free(plan);
+    return status;
+}
+
+scl_status scl_plan_find_live_bytes(const scl_graph *graph, scl_node *const *nodes,
+                                    size_t node_count, scl_device *device, size_t *bytes,
+                                    scl_error *err)
+{
+    scl_plan *plan = NULL;
+    scl_status status = create_unplaced(graph, nodes, node_count, device, &plan, err);
+    *bytes = status == SCL_OK ? plan->live_bytes : 0;
+    scl_plan_free(plan);
     return status;
 }
 

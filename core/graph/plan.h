@@ -26,8 +26,10 @@ typedef struct scl_plan {
     int32_t *place_of_workspace; /* by index in nodes; SCL_NOT_PLACED: needs none */
     size_t chunk_bytes;          /* no place crosses a multiple of this */
     size_t arena_bytes;          /* the peak */
-    size_t tensor_bytes;         /* what the results would take without reuse */
-    size_t workspace_bytes;      /* largest single workspace */
+    size_t live_bytes;      /* of the places alive together, at most: arena_bytes' lower bound */
+    int32_t peak_node;      /* where that is */
+    size_t tensor_bytes;    /* what the results would take without reuse */
+    size_t workspace_bytes; /* largest single workspace */
 } scl_plan;
 
 /* Plans `nodes` (borrowed for the call, a subsequence of the graph's) on a device. Results with
@@ -35,5 +37,10 @@ typedef struct scl_plan {
 scl_status scl_plan_create(const scl_graph *graph, scl_node *const *nodes, size_t node_count,
                            scl_device *device, scl_plan **out, scl_error *err);
 void scl_plan_free(scl_plan *plan);
+
+/* Only the lower bound of that plan's peak, which is much sooner known. */
+scl_status scl_plan_find_live_bytes(const scl_graph *graph, scl_node *const *nodes,
+                                    size_t node_count, scl_device *device, size_t *bytes,
+                                    scl_error *err);
 
 #endif

@@ -128,6 +128,27 @@ scl_status scl_schedule_create(const scl_plan *plan, scl_store *store, scl_sched
     return status;
 }
 
+size_t scl_schedule_leaf_bytes(const scl_plan *plan, const scl_store *store)
+{
+    size_t bytes = 0;
+    bool *met = scl_calloc(plan->graph->tensor_count, sizeof *met);
+    for (size_t n = 0; n < plan->node_count && met != NULL; n++) {
+        const scl_node *node = plan->nodes[n];
+        for (int i = 0; i < node->input_count + node->output_count; i++) {
+            if (node->inputs[i] == NULL || met[node->inputs[i]->base->id])
+                continue;
+            const scl_tensor *leaf = node->inputs[i]->base;
+            met[leaf->id] = true;
+            if (plan->place_of_tensor[leaf->id] == SCL_NOT_PLACED &&
+                (leaf->name == NULL || scl_store_find(store, leaf->name) == NULL))
+                bytes += (size_t)scl_shape_count(leaf->shape) *
+                         store->device->backend->element_size(leaf->dtype);
+        }
+    }
+    scl_free(met);
+    return bytes;
+}
+
 static void release_all(scl_schedule *s, scl_buffer **buffers, size_t count)
 {
     for (size_t i = 0; buffers != NULL && i < count; i++)

@@ -14,6 +14,10 @@ scl_status scl_schedule_create(const scl_plan *plan, scl_store *store, scl_sched
                                scl_error *err);
 void scl_schedule_free(scl_schedule *schedule);
 
+/* What a schedule of the plan allocates beside the arena: inputs, constants, imported results, and
+ * parameters and states that the store does not have yet. */
+size_t scl_schedule_leaf_bytes(const scl_plan *plan, const scl_store *store);
+
 /* Writes an input, an imported result or a state, from element `offset` on. */
 scl_status scl_schedule_write(scl_schedule *schedule, const scl_tensor *tensor, size_t offset,
                               const void *values, size_t count, scl_error *err);

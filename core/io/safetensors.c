@@ -272,26 +272,61 @@ done:
     return status;
 }
 
-scl_status scl_safetensors_write(const char *path, const scl_weight *tensors, size_t count,
-                                 const scl_weights_pair *metadata, size_t metadata_count,
-                                 scl_error *err)
+/* A failed write shows in the stream, and is reported when that is committed. */
+static void write_header(FILE *stream, const char *header)
+{
+    size_t length = strlen(header);
+    size_t padding = (HEADER_ALIGNMENT - length % HEADER_ALIGNMENT) % HEADER_ALIGNMENT;
+    uint64_t padded = length + padding;
+    (void)!fwrite(&padded, sizeof padded, 1, stream);
+    (void)!fwrite(header, length, 1, stream);
+    (void)!fwrite("        ", 1, padding, stream);
+}
+
+static scl_status write_data(FILE *stream, const scl_weight *tensors, size_t count,
+                             scl_weight_fetch fetch, void *user, scl_error *err)
+{
+    for (size_t i = 0; i < count && !ferror(stream); i++) {
+        const uint8_t *data = NULL;
+        if (tensors[i].bytes == 0)
+            continue;
+        SCL_TRY(fetch(user, i, &data, err));
+        (void)!fwrite(data, tensors[i].bytes, 1, stream);
+    }
+    return SCL_OK;
+}
+
+scl_status scl_safetensors_write_fetched(const char *path, const scl_weight *tensors, size_t count,
+                                         const scl_weights_pair *metadata, size_t metadata_count,
+                                         scl_weight_fetch fetch, void *user, scl_error *err)
 {
     char *header;
     scl_file_writer writer;
     SCL_TRY(make_header(tensors, count, metadata, metadata_count, &header, err));
     scl_status status = scl_file_writer_open(&writer, path, err);
     if (status == SCL_OK) {
-        size_t length = strlen(header);
-        size_t padding = (HEADER_ALIGNMENT - length % HEADER_ALIGNMENT) % HEADER_ALIGNMENT;
-        uint64_t padded = length + padding;
-        bool written = fwrite(&padded, sizeof padded, 1, writer.stream) == 1 &&
-                       fwrite(header, length, 1, writer.stream) == 1 &&
-                       fwrite("        ", 1, padding, writer.stream) == padding;
-        for (size_t i = 0; i < count && written; i++)
-            written = tensors[i].bytes == 0 ||
-                      fwrite(tensors[i].data, tensors[i].bytes, 1, writer.stream) == 1;
-        status = scl_file_writer_commit(&writer, err); /* reports a failed write too */
+        write_header(writer.stream, header);
+        status = write_data(writer.stream, tensors, count, fetch, user, err);
+        if (status == SCL_OK)
+            status = scl_file_writer_commit(&writer, err);
+        else
+            scl_file_writer_abort(&writer);
     }
     cJSON_free(header);
     return status;
+}
+
+static scl_status data_of(void *user, size_t index, const uint8_t **data, scl_error *err)
+{
+    (void)err;
+    *data = ((const scl_weight *)user)[index].data;
+    return SCL_OK;
+}
+
+scl_status scl_safetensors_write(const char *path, const scl_weight *tensors, size_t count,
+                                 const scl_weights_pair *metadata, size_t metadata_count,
+                                 scl_error *err)
+{
+    return scl_safetensors_write_fetched(path, tensors, count, metadata, metadata_count, data_of,
+                                         (void *)(uintptr_t)tensors, err);
 }

@@ -233,6 +233,16 @@ void scl_weights_free(scl_weights *weights)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
+void scl_weights_release(const scl_weights *weights, const scl_weight *weight)
+{
+    for (size_t i = 0; i < weights->map_count; i++) {
+        const scl_file_map *map = &weights->map[i];
+        uintptr_t data = (uintptr_t)weight->data, start = (uintptr_t)map->data;
+        if (data >= start && data - start < map->size)
+            scl_file_map_release(map, weight->data, weight->bytes);
+    }
+}
+
 const scl_weight *scl_weights_find(const scl_weights *weights, const char *name)
 {
     scl_weight key = {.name = name};

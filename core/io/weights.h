@@ -93,6 +93,10 @@ scl_status scl_weights_load_bytes(const char *name, const void *bytes, size_t si
 /* Accepts an empty set. */
 void scl_weights_free(scl_weights *weights);
 
+/* Gives the memory of a tensor's data back, where the file can be read again: a model is then never
+ * in memory twice while it is loaded. The data stay usable. */
+void scl_weights_release(const scl_weights *weights, const scl_weight *weight);
+
 /* NULL when there is none. */
 const scl_weight *scl_weights_find(const scl_weights *weights, const char *name);
 /* The first value of a metadata key, NULL when there is none. */

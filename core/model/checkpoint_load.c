@@ -149,6 +149,7 @@ static scl_status load_one(loader *l, const scl_tensor *param, const scl_weight 
     if (values == NULL)
         return scl_out_of_memory(err, count * sizeof *values, w->name);
     scl_weight_to_f32(w, values);
+    scl_weights_release(l->weights, w);
     scl_status status =
         resize ? load_resized(l, param, w, values, err) : set(l, param, values, err);
     scl_free(values);

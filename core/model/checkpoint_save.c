@@ -24,48 +24,86 @@ scl_status scl_checkpoint_params(scl_graph *catalog, bool trained, scl_param_lis
 #define CHECKSUM_KEY "samcl.checksum"
 
 /* A running hash of tensors, in the order of the file. */
-static void add_to_checksum(scl_hash128 *sum, const scl_weight *weight)
+static void add_to_checksum(scl_hash128 *sum, const uint8_t *data, size_t bytes)
 {
-    *sum = scl_hash128_join(*sum, scl_hash128_of(weight->data, weight->bytes));
+    *sum = scl_hash128_join(*sum, scl_hash128_of(data, bytes));
 }
 
-/* An entry's values in host memory, as a tensor of the file. */
-static scl_status fetch(const scl_store_entry *entry, const scl_store *store, scl_naming naming,
-                        scl_arena *names, scl_weight *out, scl_error *err)
+/* Entries on their way to a file: the values of one at a time are in host memory. */
+typedef struct saver {
+    const scl_store *store;
+    const scl_store_entry *const *entries;
+    size_t count;
+    scl_weight *weights; /* without data */
+    float *values;       /* room for the largest */
+    scl_arena names;
+} saver;
+
+static scl_status describe(saver *s, size_t index, scl_naming naming, scl_error *err)
 {
-    char name[SCL_NAME_MAX];
+    const scl_store_entry *entry = s->entries[index];
+    char hf[SCL_NAME_MAX];
     if (naming == SCL_NAMING_HF)
-        scl_name_to_hf(entry->name, name);
-    size_t bytes = (size_t)scl_shape_count(entry->shape) * sizeof(float);
-    float *values = scl_calloc(bytes, 1);
-    *out =
-        (scl_weight){.name = scl_arena_strdup(names, naming == SCL_NAMING_HF ? name : entry->name),
-                     .dtype = SCL_WEIGHT_F32,
-                     .ndim = entry->shape.ndim,
-                     .data = (const uint8_t *)values,
-                     .bytes = bytes};
-    memcpy(out->dim, entry->shape.dim, (size_t)entry->shape.ndim * sizeof(int64_t));
-    if (values == NULL || out->name == NULL)
-        return scl_out_of_memory(err, bytes, entry->name);
-    return scl_store_read(store, entry, values, err);
+        scl_name_to_hf(entry->name, hf);
+    scl_weight *weight = &s->weights[index];
+    *weight = (scl_weight){
+        .name = scl_arena_strdup(&s->names, naming == SCL_NAMING_HF ? hf : entry->name),
+        .dtype = SCL_WEIGHT_F32,
+        .ndim = entry->shape.ndim,
+        .bytes = (size_t)scl_shape_count(entry->shape) * sizeof(float)};
+    memcpy(weight->dim, entry->shape.dim, (size_t)entry->shape.ndim * sizeof(int64_t));
+    return weight->name != NULL ? SCL_OK
+                                : scl_out_of_memory(err, strlen(entry->name), "a checkpoint");
 }
 
-static scl_status write_with_checksum(const char *path, const scl_weight *weights, size_t count,
-                                      const scl_weights_pair *metadata, size_t metadata_count,
-                                      scl_error *err)
+static scl_status open_saver(saver *s, scl_naming naming, scl_error *err)
+{
+    size_t largest = 0;
+    s->weights = scl_calloc(s->count, sizeof *s->weights);
+    if (s->weights == NULL)
+        return scl_out_of_memory(err, s->count * sizeof *s->weights, "a checkpoint");
+    for (size_t i = 0; i < s->count; i++) {
+        SCL_TRY(describe(s, i, naming, err));
+        largest = s->weights[i].bytes > largest ? s->weights[i].bytes : largest;
+    }
+    s->values = scl_calloc(largest, 1);
+    return s->values != NULL ? SCL_OK : scl_out_of_memory(err, largest, "a checkpoint");
+}
+
+static void close_saver(saver *s)
+{
+    scl_free(s->weights);
+    scl_free(s->values);
+    scl_arena_free(&s->names);
+}
+
+static scl_status fetch(void *user, size_t index, const uint8_t **data, scl_error *err)
+{
+    saver *s = user;
+    *data = (const uint8_t *)s->values;
+    return scl_store_read(s->store, s->entries[index], s->values, err);
+}
+
+/* The checksum stands before the tensors, so each is read twice. */
+static scl_status write_with_checksum(saver *s, const char *path, const scl_weights_pair *metadata,
+                                      size_t metadata_count, scl_error *err)
 {
     char text[SCL_HASH_TEXT];
     scl_hash128 sum = {0};
+    for (size_t i = 0; i < s->count; i++) {
+        const uint8_t *data = NULL;
+        SCL_TRY(fetch(s, i, &data, err));
+        add_to_checksum(&sum, data, s->weights[i].bytes);
+    }
+    scl_hash128_text(sum, text);
     scl_weights_pair *pairs = scl_calloc(metadata_count + 1, sizeof *pairs);
     if (pairs == NULL)
         return scl_out_of_memory(err, (metadata_count + 1) * sizeof *pairs, "a checkpoint");
-    for (size_t i = 0; i < count; i++)
-        add_to_checksum(&sum, &weights[i]);
-    scl_hash128_text(sum, text);
     for (size_t i = 0; i < metadata_count; i++)
         pairs[i] = metadata[i];
     pairs[metadata_count] = (scl_weights_pair){CHECKSUM_KEY, text};
-    scl_status status = scl_safetensors_write(path, weights, count, pairs, metadata_count + 1, err);
+    scl_status status = scl_safetensors_write_fetched(path, s->weights, s->count, pairs,
+                                                      metadata_count + 1, fetch, s, err);
     scl_free(pairs);
     return status;
 }
@@ -75,18 +113,11 @@ scl_status scl_checkpoint_save_entries(const char *path, const scl_store_entry *
                                        const scl_weights_pair *metadata, size_t metadata_count,
                                        scl_error *err)
 {
-    scl_arena names = {0};
-    scl_weight *weights = scl_calloc(count, sizeof *weights);
-    scl_status status =
-        weights == NULL ? scl_out_of_memory(err, count * sizeof *weights, "a checkpoint") : SCL_OK;
-    for (size_t i = 0; i < count && status == SCL_OK; i++)
-        status = fetch(entries[i], store, naming, &names, &weights[i], err);
+    saver s = {.store = store, .entries = entries, .count = count};
+    scl_status status = open_saver(&s, naming, err);
     if (status == SCL_OK)
-        status = write_with_checksum(path, weights, count, metadata, metadata_count, err);
-    for (size_t i = 0; weights != NULL && i < count; i++)
-        scl_free((void *)(uintptr_t)weights[i].data);
-    scl_free(weights);
-    scl_arena_free(&names);
+        status = write_with_checksum(&s, path, metadata, metadata_count, err);
+    close_saver(&s);
     return status;
 }
 
@@ -118,8 +149,10 @@ scl_status scl_checkpoint_verify(const scl_weights *weights, scl_error *err)
     scl_hash128 sum = {0};
     if (expected == NULL)
         return SCL_OK;
-    for (size_t i = 0; i < weights->count; i++)
-        add_to_checksum(&sum, &weights->tensor[i]);
+    for (size_t i = 0; i < weights->count; i++) {
+        add_to_checksum(&sum, weights->tensor[i].data, weights->tensor[i].bytes);
+        scl_weights_release(weights, &weights->tensor[i]);
+    }
     scl_hash128_text(sum, found);
     if (strcmp(found, expected) == 0)
         return SCL_OK;

@@ -118,11 +118,31 @@ static scl_status fill_initial(scl_model *model, const scl_graph *catalog, scl_e
     return SCL_OK;
 }
 
+/* Zeros need no making. */
+static void forget_values(scl_graph *catalog)
+{
+    for (size_t i = 0; i < catalog->tensor_count; i++)
+        catalog->tensors[i]->init = (scl_init){.kind = SCL_INIT_ZEROS};
+}
+
+static scl_status make_without_values(scl_model *model, scl_graph *base, const scl_weights *weights,
+                                      scl_error *err)
+{
+    if (weights != NULL)
+        SCL_TRY(scl_checkpoint_load_base(weights, base, model->catalog, &model->config, NULL, err));
+    forget_values(base);
+    forget_values(model->catalog);
+    SCL_TRY(fill_initial(model, base, err));
+    return fill_initial(model, model->catalog, err);
+}
+
 static scl_status load_or_init(scl_model *model, const scl_model_source *source, scl_graph *base,
                                const scl_weights *weights, scl_error *err)
 {
     SCL_TRY(scl_store_create(model->device, source->seed, &model->store, err));
     model->from_checkpoint = weights != NULL;
+    if (source->without_values)
+        return make_without_values(model, base, weights, err);
     if (weights != NULL)
         SCL_TRY(scl_checkpoint_load_base(weights, base, model->catalog, &model->config,
                                          model->store, err));

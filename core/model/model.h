@@ -28,6 +28,7 @@ typedef struct scl_model_source {
     int64_t classes;                  /* > 0: the head for multiclass; 0: as the file has it */
     uint64_t seed;                    /* of weights that no file gives */
     const scl_adaptation *adaptation; /* NULL: the model as it is */
+    bool without_values; /* names and shapes are checked, and all values are left at zero */
 } scl_model_source;
 
 /* The dimensions come from the file or the preset, overridden by the section. Parameters of the

@@ -214,7 +214,13 @@ static scl_status find_decoder(scl_predictor *p, const scl_prompt_set *s, scl_ma
                         .mixed_masks = s->has_mask != NULL,
                         .choice = choice};
     *out = oldest;
-    return build_decoder(p, oldest, err);
+    scl_error first = {0};
+    scl_status status = build_decoder(p, oldest, &first);
+    if (status == SCL_DEVICE && p->encoder.schedule != NULL) {
+        scl_compiled_free(&p->encoder); /* made again for the next image */
+        return build_decoder(p, oldest, err);
+    }
+    return status == SCL_OK ? SCL_OK : scl_fail(err, status, "%s", first.text);
 }
 
 static scl_status write_if(scl_schedule *schedule, const scl_tensor *tensor, const void *values,

@@ -125,6 +125,17 @@ static scl_status build_update(const scl_step_options *o, scl_step_graph *s, scl
     return SCL_OK;
 }
 
+/* After the last node that logits or losses need. */
+static void find_backward(scl_step_graph *s)
+{
+    const scl_tensor *results[] = {s->logits, s->iou, s->losses.total, s->losses.parts};
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        const scl_tensor *base = results[i] != NULL ? results[i]->base : NULL;
+        if (base != NULL && base->producer != NULL && base->producer->id >= s->backward_begin)
+            s->backward_begin = base->producer->id + 1;
+    }
+}
+
 scl_status scl_step_graph_build(const scl_step_options *options, scl_step_graph *out,
                                 scl_error *err)
 {
@@ -136,5 +147,7 @@ scl_status scl_step_graph_build(const scl_step_options *options, scl_step_graph 
     SCL_TRY(scl_graph_status(out->graph, err));
     if (options->train != NULL)
         SCL_TRY(build_update(options, out, err));
-    return scl_graph_fuse(out->graph, err);
+    SCL_TRY(scl_graph_fuse(out->graph, err));
+    find_backward(out);
+    return SCL_OK;
 }

@@ -1,21 +1,18 @@
 #include "step/stepper.h"
 
-#include "base/log.h"
 #include "graph/compiled.h"
-#include "graph/prefix.h"
 #include "samcl/samcl.h"
+#include "step/step_plan.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Work that must be saved per byte kept: reading a byte back costs about as much as this. */
-#define MIN_FLOPS_PER_BYTE 2000.0
 
 struct scl_stepper {
     scl_step_options options;
     scl_step_graph graph;
     scl_compiled live;
     size_t once_end, update_begin, norm_end; /* indices in the live plan's nodes */
+    scl_stepper_memory memory;
 
     /* The frozen prefix, for one image at a time; unused when prefix.schedule is NULL. */
     scl_prefix_cache *cache;
@@ -29,33 +26,24 @@ struct scl_stepper {
     scl_hash128 frozen_key;
 };
 
-static bool worth_caching(const scl_split *split, int64_t images)
-{
-    double bytes = 0;
-    for (size_t i = 0; i < split->frontier_count; i++)
-        bytes += (double)scl_shape_count(split->frontier[i]->shape) * sizeof(float);
-    return split->prefix_count > 0 && bytes > 0 && split->flops / bytes >= MIN_FLOPS_PER_BYTE &&
-           images > 0;
-}
-
-static void find_marks(scl_stepper *step, const scl_split *split)
-{
-    const scl_node *first = step->graph.first_update;
-    step->once_end = split->once_count;
-    step->update_begin = split->live_count;
-    for (size_t i = split->once_count; i < split->live_count && first != NULL; i++)
-        if (split->live[i] == first)
-            step->update_begin = i;
-    step->norm_end = step->update_begin + 1;
-}
-
 static scl_status compile_live(scl_stepper *step, const scl_split *split, scl_error *err)
 {
-    find_marks(step, split);
+    scl_step_plan plan;
+    scl_status status = scl_step_plan_make(&step->graph, split, &step->options, &plan, err);
+    step->once_end = plan.once_end;
+    step->update_begin = plan.update_begin;
+    step->norm_end = plan.update_begin + 1;
+    step->memory.plain_bytes = plan.plain_bytes;
+    step->memory.again_count = plan.again_count;
+    step->memory.again_work = plan.again_work;
+    step->memory.backward_begin = plan.backward_begin;
+    if (status != SCL_OK) {
+        scl_step_plan_free(&plan);
+        return status;
+    }
     scl_graph *graph = step->graph.graph;
-    step->graph.graph = NULL; /* taken */
-    SCL_TRY(scl_compile(graph, split->live, split->live_count, step->options.model->store,
-                        &step->live, err));
+    step->graph.graph = NULL; /* taken, as the plan is */
+    SCL_TRY(scl_compile_planned(graph, plan.plan, step->options.model->store, &step->live, err));
     return scl_schedule_run(step->live.schedule, 0, step->once_end, err);
 }
 
@@ -101,9 +89,12 @@ static scl_status compile_prefix(scl_stepper *step, scl_error *err)
     }
     scl_graph *graph = step->one.graph;
     step->one.graph = NULL;
+    scl_plan *plan = NULL; /* whether it fits is asked when the rest is planned beside it */
     if (status == SCL_OK)
-        status = scl_compile(graph, split.prefix, split.prefix_count, options.model->store,
-                             &step->prefix, err);
+        status = scl_plan_create(graph, split.prefix, split.prefix_count, options.model->device,
+                                 &plan, err);
+    if (status == SCL_OK)
+        status = scl_compile_planned(graph, plan, options.model->store, &step->prefix, err);
     else
         scl_graph_free(graph);
     scl_split_free(&split);
@@ -113,21 +104,17 @@ static scl_status compile_prefix(scl_stepper *step, scl_error *err)
 static scl_status compile_all(scl_stepper *step, scl_error *err)
 {
     scl_split split = {0};
-    scl_graph *graph = step->graph.graph;
-    bool cached = step->cache != NULL;
-    SCL_TRY(scl_graph_split(graph, cached ? step->graph.image : NULL, step->graph.embedding, &split,
-                            err));
-    if (cached && !worth_caching(&split, step->options.layout.images)) {
-        cached = false;
-        scl_split_free(&split);
-        SCL_TRY(scl_graph_split(graph, NULL, NULL, &split, err));
-    }
+    bool cached = false;
+    SCL_TRY(scl_step_plan_split(&step->graph, step->cache != NULL, &split, &cached, err));
     step->frontier_count = cached ? split.frontier_count : 0;
     for (size_t i = 0; i < step->frontier_count; i++)
         step->frontier[i] = split.frontier[i];
-    scl_status status = compile_live(step, &split, err);
+    /* the prefix first, as the rest is planned for the memory that is left */
+    scl_status status = cached ? compile_prefix(step, err) : SCL_OK;
+    if (status == SCL_OK)
+        status = compile_live(step, &split, err);
     scl_split_free(&split);
-    return status == SCL_OK && cached ? compile_prefix(step, err) : status;
+    return status;
 }
 
 scl_status scl_stepper_create(const scl_step_options *options, scl_prefix_cache *cache,
@@ -172,9 +159,12 @@ int64_t scl_stepper_trained_values(const scl_stepper *step)
     return step->graph.trained_values;
 }
 
-size_t scl_stepper_arena_bytes(const scl_stepper *step)
+scl_stepper_memory scl_stepper_get_memory(const scl_stepper *step)
 {
-    return step->live.plan->arena_bytes;
+    scl_stepper_memory memory = step->memory;
+    memory.plan = step->live.plan;
+    memory.prefix_bytes = step->prefix.plan != NULL ? step->prefix.plan->arena_bytes : 0;
+    return memory;
 }
 
 /* ---- one batch */

@@ -8,6 +8,7 @@
 #define SCL_STEP_STEPPER_H
 
 #include "data/prefix_cache.h"
+#include "graph/plan.h"
 #include "step/step_graph.h"
 
 #define SCL_STEPPER_MAX_LOSSES 32
@@ -31,9 +32,19 @@ void scl_stepper_free(scl_stepper *step);
 
 /* Whether images' frozen results are kept. */
 bool scl_stepper_uses_cache(const scl_stepper *step);
-/* Trained parameters (numbers, not tensors), and the plan's peak in bytes. */
+/* Trained parameters (numbers, not tensors). */
 int64_t scl_stepper_trained_values(const scl_stepper *step);
-size_t scl_stepper_arena_bytes(const scl_stepper *step);
+
+/* How the step uses the device's memory. */
+typedef struct scl_stepper_memory {
+    const scl_plan *plan;  /* of what runs for each batch; borrowed */
+    size_t backward_begin; /* its nodes from here on are no forward pass */
+    size_t plain_bytes;    /* its arena if nothing ran again */
+    size_t prefix_bytes;   /* the arena of what runs once per image */
+    size_t again_count;    /* nodes that run again for the gradients */
+    double again_work;     /* as a share of the step's work */
+} scl_stepper_memory;
+scl_stepper_memory scl_stepper_get_memory(const scl_stepper *step);
 
 /* The model, the losses and (for training) the gradients of a batch, added to those of the window.
  * The batch must have the layout of the options. Losses may come out NaN or infinite. */

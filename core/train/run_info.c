@@ -51,6 +51,7 @@ scl_status scl_run_info_write(const scl_train_job *job, int64_t trained_values,
     cJSON_AddNumberToObject(data, "train_images", (double)job->train->count);
     cJSON_AddNumberToObject(data, "val_images", job->val != NULL ? (double)job->val->count : 0);
     cJSON_AddNumberToObject(root, "activation_bytes", (double)activation_bytes);
+    cJSON_AddNumberToObject(root, "device_peak_bytes", (double)job->run.model->device->bytes_peak);
     cJSON_AddNumberToObject(root, "fallbacks", scl_fallback_count());
     char *text = cJSON_Print(root);
     scl_status status = text == NULL ? scl_out_of_memory(err, 1024, "run.json")

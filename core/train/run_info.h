@@ -4,7 +4,8 @@
 
 #include "train/job.h"
 
-/* Of an open job whose folder stands. SCL_FAILED when it cannot be written. */
+/* Of an open job whose folder stands, with the most memory that the device held so far. SCL_FAILED
+ * when it cannot be written. */
 scl_status scl_run_info_write(const scl_train_job *job, int64_t trained_values,
                               size_t activation_bytes, scl_error *err);
 

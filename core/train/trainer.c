@@ -79,7 +79,12 @@ static scl_status make_evaluator(trainer *t, scl_error *err)
         if (samples == 0)
             return SCL_OK;
     }
-    return scl_evaluator_create(&options, &t->evaluator, err);
+    /* whether it fits is asked for both together, when the step is planned */
+    size_t *budget = &run->model->device->memory_budget, all = *budget;
+    *budget = 0;
+    scl_status status = scl_evaluator_create(&options, &t->evaluator, err);
+    *budget = all;
+    return status;
 }
 
 static scl_status make_loader(trainer *t, scl_error *err)
@@ -367,14 +372,19 @@ static scl_status run(trainer *t, scl_error *err)
     return SCL_OK;
 }
 
+static scl_status write_info(const trainer *t, scl_error *err)
+{
+    return scl_run_info_write(t->job, scl_stepper_trained_values(t->stepper),
+                              scl_stepper_get_memory(t->stepper).plan->arena_bytes, err);
+}
+
 static scl_status start(trainer *t, scl_error *err)
 {
     scl_train_job *job = t->job;
-    SCL_TRY(make_stepper(t, err));
     SCL_TRY(make_evaluator(t, err));
+    SCL_TRY(make_stepper(t, err)); /* last: planned for the memory that is left */
     SCL_TRY(scl_train_job_open_folder(job, err));
-    SCL_TRY(scl_run_info_write(job, scl_stepper_trained_values(t->stepper),
-                               scl_stepper_arena_bytes(t->stepper), err));
+    SCL_TRY(write_info(t, err));
     /* so that a run killed in its first epoch can be resumed too */
     if (!job->resumed)
         SCL_TRY(save_last(t, err));
@@ -403,6 +413,8 @@ scl_status scl_train(scl_train_job *job, const scl_train_events *events, scl_err
     scl_status status = start(&t, err);
     if (status == SCL_OK)
         status = run(&t, err);
+    if (status == SCL_OK)
+        status = write_info(&t, err); /* once more, with what was measured */
     scl_loader_close(t.loader);
     scl_evaluator_free(t.evaluator);
     scl_stepper_free(t.stepper);

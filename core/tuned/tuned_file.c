@@ -162,16 +162,17 @@ scl_status scl_tuned_file_about(const scl_weights *weights, scl_tuned_about *abo
     return SCL_OK;
 }
 
-static scl_status load_state(const scl_weight *weight, scl_store *store, const char *path,
+static scl_status load_state(const scl_weights *weights, const scl_weight *weight, scl_store *store,
                              scl_error *err)
 {
     if (weight->dtype != SCL_WEIGHT_F32 || weight->ndim < 1 || weight->ndim > SCL_MAX_DIMS)
-        return scl_fail(err, SCL_BAD_DATA, "%s: %s must be F32 of 1 to %d dimensions", path,
-                        weight->name, SCL_MAX_DIMS);
+        return scl_fail(err, SCL_BAD_DATA, "%s: %s must be F32 of 1 to %d dimensions",
+                        weights->path, weight->name, SCL_MAX_DIMS);
     float *values = scl_calloc((size_t)scl_weight_elements(weight), sizeof *values);
     if (values == NULL)
         return scl_out_of_memory(err, weight->bytes, weight->name);
     scl_weight_to_f32(weight, values);
+    scl_weights_release(weights, weight);
     scl_status status = scl_store_set(store, weight->name, SCL_TENSOR_STATE,
                                       scl_shape_make(weight->ndim, weight->dim), values, err);
     scl_free(values);
@@ -183,6 +184,6 @@ scl_status scl_tuned_file_load_optimizer(const scl_weights *weights, scl_store *
 {
     for (size_t i = 0; i < weights->count; i++)
         if (scl_starts_with(weights->tensor[i].name, OPTIMIZER_PREFIX))
-            SCL_TRY(load_state(&weights->tensor[i], store, weights->path, err));
+            SCL_TRY(load_state(weights, &weights->tensor[i], store, err));
     return SCL_OK;
 }

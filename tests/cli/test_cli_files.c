@@ -41,7 +41,7 @@ static int remove_files(void **state)
 static void every_verb_explains_itself(void **state)
 {
     (void)state;
-    const char *const verbs[] = {"predict", "encode",  "info",    "validate",
+    const char *const verbs[] = {"predict", "encode",  "info",    "validate", "plan",
                                  "convert", "plugins", "devices", "bench"};
     EXPECT(0, "exit codes:", "-h");
     EXPECT(0, "samcl ", "--version");
@@ -392,6 +392,46 @@ static void a_full_disk_leaves_nothing_converted(void **state)
     program_limit_files(0);
 }
 
+/* ---- plan */
+
+static void a_plan_tells_the_peak_and_the_choices(void **state)
+{
+    (void)state;
+    EXPECT(2, "expected a run file", "plan");
+    EXPECT(2, "unknown key `epoch`", "plan", "run.yaml", "train.epoch=3");
+    EXPECT(0, "  peak                       ", "plan", "run.yaml");
+    EXPECT(0, "  optimizer                  ", "plan", "run.yaml");
+    EXPECT(0, "  memory_budget=", "plan", "run.yaml", "adapter={use: full}");
+    EXPECT(0, "train.batch_size=1 train.grad_accum_steps=2", "plan", "run.yaml",
+           "train.batch_size=2");
+    /* images are not looked at, a checkpoint is */
+    EXPECT(0, "peak", "plan", "run.yaml", "data.train.images=nowhere");
+    EXPECT(3, "nowhere.pth", "plan", "run.yaml", "model.checkpoint=nowhere.pth");
+    outcome o = RUN("plan", "run.yaml", "memory_budget=1MiB", "model.image_size=256");
+    assert_int_equal(o.code, 4);
+    assert_non_null(strstr(o.err, "this run needs at least "));
+    assert_non_null(strstr(o.out, "choices"));
+}
+
+static void a_plan_is_given_as_json(void **state)
+{
+    (void)state;
+    outcome o = RUN("plan", "run.yaml", "--json");
+    assert_int_equal(o.code, 0);
+    cJSON *root = cJSON_Parse(o.out);
+    assert_non_null(root);
+    const cJSON *part;
+    double sum = 0;
+    cJSON_ArrayForEach(part, cJSON_GetObjectItem(root, "bytes"))
+    {
+        sum += part->valuedouble;
+    }
+    assert_true(sum > 0);
+    assert_true(sum == cJSON_GetObjectItem(root, "peak_bytes")->valuedouble);
+    assert_true(cJSON_GetArraySize(cJSON_GetObjectItem(root, "choices")) > 0);
+    cJSON_Delete(root);
+}
+
 /* ---- validate */
 
 static void a_right_run_file_is_described(void **state)
@@ -471,6 +511,8 @@ int main(void)
         cmocka_unit_test(conversion_there_and_back_changes_nothing),
         cmocka_unit_test(tuned_files_are_converted_when_they_can_be),
         cmocka_unit_test(a_full_disk_leaves_nothing_converted),
+        cmocka_unit_test(a_plan_tells_the_peak_and_the_choices),
+        cmocka_unit_test(a_plan_is_given_as_json),
         cmocka_unit_test(a_right_run_file_is_described),
         cmocka_unit_test(every_mistake_of_a_run_is_told),
         cmocka_unit_test(plugins_are_listed_and_shown),

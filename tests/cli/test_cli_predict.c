@@ -326,6 +326,11 @@ static void the_embedding_is_channels_first(void **state)
     assert_near("embedding", found, wanted, SMALL_EMBEDDING, 1e-4);
     free(wanted);
     scl_npy_free(&npy);
+    EXPECT(4, "but the memory budget is 1000 bytes: raise it", "encode", "--checkpoint",
+           "base.safetensors", "--device", "reference", PICTURE, "--out", "f.npy",
+           "--memory-budget", "1000");
+    EXPECT(2, "--memory-budget: expected a size such as 2GiB", "encode", "--checkpoint",
+           "base.safetensors", PICTURE, "--out", "f.npy", "--memory-budget", "2 GB");
     EXPECT(2, "--out is required", "encode", "--checkpoint", "base.safetensors", PICTURE);
     EXPECT(2, "ends in .npy", "encode", "--checkpoint", "base.safetensors", PICTURE, "--out",
            "e.bin");

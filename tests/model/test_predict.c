@@ -370,6 +370,40 @@ static void failing_allocations_are_reported(void **state)
     close_fixture(&f);
 }
 
+/* The encoder makes room for a decoder that does not fit beside it, and comes back. */
+static void little_memory_gives_the_same_logits(void **state)
+{
+    (void)state;
+    fixture f;
+    open_fixture(&f, "auto", 0);
+    float expected[SMALL_MASK * SMALL_MASK], found[SMALL_MASK * SMALL_MASK];
+    const float coords[2] = {0.4f, 0.6f};
+    const int32_t labels[1] = {SCL_LABEL_POSITIVE};
+    const scl_prompt_set one = {.masks = 1, .tokens = 1, .coords = coords, .labels = labels};
+    assert_ok(
+        scl_predictor_decode(f.predictor, &one, SCL_MASK_SINGLE, expected, NULL, &test_error));
+    size_t together = f.device->bytes_in_use;
+    scl_predictor_free(f.predictor);
+    size_t weights = f.device->bytes_in_use;
+    f.device->memory_budget = together - 1;
+    assert_ok(scl_predictor_create(f.model, NULL, &f.predictor, &test_error));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(scl_input_image_encode(&f.image, f.predictor, &test_error));
+        assert_ok(
+            scl_predictor_decode(f.predictor, &one, SCL_MASK_SINGLE, found, NULL, &test_error));
+        assert_memory_equal(found, expected, sizeof found);
+        if (i == 0)
+            f.device->memory_budget = 0;
+    }
+    scl_predictor_free(f.predictor);
+    scl_error err = {0};
+    f.device->memory_budget = weights + 1000;
+    assert_ok(scl_predictor_create(f.model, NULL, &f.predictor, &test_error));
+    assert_fails(scl_input_image_encode(&f.image, f.predictor, &err), SCL_DEVICE, err,
+                 "the memory budget is");
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +414,7 @@ int main(void)
         cmocka_unit_test(wrong_requests_are_refused),
         cmocka_unit_test(mask_prompts_are_read_and_checked),
         cmocka_unit_test(failing_allocations_are_reported),
+        cmocka_unit_test(little_memory_gives_the_same_logits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "io/weights.h"
 #include "registry.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -33,6 +34,19 @@ static void read_without_times(const char *run, const char *name, char *text, si
     }
     text[length] = '\0';
     scl_file_unmap(&map);
+}
+
+static size_t activation_bytes(const char *run)
+{
+    char path[700], text[8192] = "";
+    snprintf(path, sizeof path, "%s/run.json", run);
+    scl_file_map map;
+    assert_ok(scl_file_map_open(path, &map, &test_error));
+    memcpy(text, map.data, map.size < sizeof text - 1 ? map.size : sizeof text - 1);
+    scl_file_unmap(&map);
+    const char *at = strstr(text, "\"activation_bytes\":");
+    assert_non_null(at);
+    return strtoul(at + strlen("\"activation_bytes\":"), NULL, 10);
 }
 
 static size_t count_lines(const char *text)
@@ -129,6 +143,119 @@ static void the_prefix_cache_changes_no_bit(void **state)
     assert_ok(scl_folder_list(data_path(*state, "runs", "cache"), &kept, &test_error));
     assert_true(kept.count >= TINY_IMAGES);
     scl_folder_free(&kept);
+}
+
+/* Images with one, two or three objects, so that batches of a window have unlike numbers of masks.
+ */
+static void write_objects(data_folder *folder)
+{
+    enum { WIDTH = 60, HEIGHT = 48 };
+    for (int i = 0; i < TINY_IMAGES; i++) {
+        uint8_t values[WIDTH * HEIGHT] = {0};
+        char name[32];
+        for (int id = 1; id <= 1 + i % 3; id++)
+            for (int y = 5; y < 30 + i; y++)
+                for (int x = 0; x < 11; x++)
+                    values[y * WIDTH + id * 14 + x] = (uint8_t)id;
+        snprintf(name, sizeof name, "%02d.png", i);
+        data_write_gray(data_path(folder, "masks", name), WIDTH, HEIGHT, values);
+    }
+}
+
+static void read_losses(const char *run, double *losses, size_t count)
+{
+    char text[8192];
+    read_without_times(run, "metrics.jsonl", text, sizeof text);
+    assert_int_equal(count_lines(text), count);
+    const char *at = text;
+    for (size_t i = 0; i < count; i++) {
+        at = strstr(at, "\"loss\":");
+        assert_non_null(at);
+        losses[i] = strtod(at + strlen("\"loss\":"), NULL);
+        at++;
+    }
+}
+
+/* To rounding: the sum of gradients has another order. */
+static void assert_near_checkpoint(const char *run_a, const char *run_b)
+{
+    scl_weights a, b;
+    char path[600];
+    snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run_a);
+    assert_ok(scl_weights_load(path, &a, &test_error));
+    snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run_b);
+    assert_ok(scl_weights_load(path, &b, &test_error));
+    assert_true(a.count > 0 && a.count == b.count);
+    for (size_t i = 0; i < a.count; i++) {
+        const float *x = (const float *)(const void *)a.tensor[i].data;
+        const float *y = (const float *)(const void *)b.tensor[i].data;
+        float largest = 0, gap = 0;
+        for (int64_t k = 0; k < scl_weight_elements(&a.tensor[i]); k++) {
+            largest = fmaxf(largest, fabsf(x[k]));
+            gap = fmaxf(gap, fabsf(x[k] - y[k]));
+        }
+        if (gap > 2e-5f * largest)
+            fail_msg("%s differs by %g of %g", a.tensor[i].name, (double)gap, (double)largest);
+    }
+    scl_weights_free(&a);
+    scl_weights_free(&b);
+}
+
+/* 5 training images: a window of 4 and one of 1. Masks count alike, wherever they are. */
+static void accumulated_batches_equal_one_large_batch(void **state)
+{
+    char runs[3][512];
+    double losses[3][4];
+    static const char *const sizes[][2] = {{"train.batch_size=4", "train.grad_accum_steps=1"},
+                                           {"train.batch_size=2", "train.grad_accum_steps=2"},
+                                           {"train.batch_size=1", "train.grad_accum_steps=4"}};
+    tiny_run_file(*state);
+    write_objects(*state);
+    const char *file = data_path(*state, ".", "run.yaml");
+    for (int i = 0; i < 3; i++) {
+        tiny_options o = {.file = file,
+                          .settings = {"train.optimizer={type: sgd, lr: 0.05, momentum: 0.9}",
+                                       "data.task=instances", "data.objects_per_image=3",
+                                       "train.epochs=2", sizes[i][0], sizes[i][1]},
+                          .setting_count = 6,
+                          .run = runs[i]};
+        assert_ok(tiny_train(&o, &test_error));
+        read_losses(runs[i], losses[i], 4);
+    }
+    for (int i = 1; i < 3; i++) {
+        for (int step = 0; step < 4; step++)
+            assert_true(fabs(losses[i][step] - losses[0][step]) < 1e-5 * losses[0][step]);
+        assert_near_checkpoint(runs[0], runs[i]);
+    }
+    assert_true(fabs(losses[0][3] - losses[0][1]) > 1e-3); /* it did learn */
+}
+
+/* Attention, convolutions, adapters and the decoder run again, and no bit of a training changes. */
+static void a_memory_budget_changes_no_bit(void **state)
+{
+    static const char *const trained[] = {"adapter={use: full}", "adapter={use: lora}"};
+    const char *file = tiny_run_file(*state);
+    for (int a = 0; a < 2; a++) {
+        char whole[512], small[512], budget[64];
+        double least = 0;
+        scl_error err = {0};
+        tiny_options o = {.file = file,
+                          .settings = {trained[a], "model.depth=8", "model.image_size=128",
+                                       "train.epochs=1", "memory_budget=null"},
+                          .setting_count = 5};
+        o.run = whole;
+        assert_ok(tiny_train(&o, &test_error));
+        o.run = NULL;
+        o.settings[4] = "memory_budget=1MiB";
+        assert_fails(tiny_train(&o, &err), SCL_DEVICE, err, "memory_budget is 1.0 MiB: raise it");
+        assert_int_equal(sscanf(strstr(err.text, "at least"), "at least %lf MiB", &least), 1);
+        snprintf(budget, sizeof budget, "memory_budget=%.0fKiB", (least + 0.1) * 1024);
+        o.settings[4] = budget;
+        o.run = small;
+        assert_ok(tiny_train(&o, &test_error));
+        assert_same_checkpoint(whole, small);
+        assert_true(activation_bytes(small) < activation_bytes(whole) * 2 / 3);
+    }
 }
 
 static void a_loss_that_is_not_finite_names_its_images(void **state)
@@ -292,6 +419,8 @@ int main(void)
         IN_FOLDER(the_next_run_takes_the_next_number),
         IN_FOLDER(stopped_and_resumed_equals_unbroken),
         IN_FOLDER(the_prefix_cache_changes_no_bit),
+        IN_FOLDER(accumulated_batches_equal_one_large_batch),
+        IN_FOLDER(a_memory_budget_changes_no_bit),
         IN_FOLDER(a_loss_that_is_not_finite_names_its_images),
         IN_FOLDER(patience_ends_a_run),
         IN_FOLDER(patterns_that_match_nothing_leave_no_folder),

@@ -234,7 +234,7 @@ static void round_trip_covers_every_key(void **state)
     assert_string_equal(err.text, "");
     int seen = 0;
     assert_all_given(&scl_run_config_schema, &config, &usual, config.root, &seen);
-    assert_int_equal(seen, 64);
+    assert_int_equal(seen, 65);
     assert_true(config.seed == INT64_MAX);
     assert_true(config.data.prompts.items[0].weight == 2);
     assert_int_equal(config.data.prompts.items[1].point.negative, 2);
@@ -243,6 +243,7 @@ static void round_trip_covers_every_key(void **state)
     assert_true(isnan(config.train.param_groups.items[0].lr));
     assert_true(config.train.param_groups.items[1].weight_decay == 0);
     assert_true(config.cache.memory == (int64_t)3 << 29);
+    assert_true(config.memory_budget == (int64_t)6 << 30);
     scl_run_config_free(&config);
     scl_run_config_free(&usual);
 }
@@ -278,7 +279,7 @@ static void failing_allocations_are_reported(void **state)
                                    sizeof(lora_params));
         scl_status status = scl_run_config_finish(&config, &err);
         if (status == SCL_BAD_CONFIG &&
-            strstr(err.text, "all.yaml:51:21: unknown key `odd key`") == NULL)
+            strstr(err.text, "all.yaml:52:21: unknown key `odd key`") == NULL)
             fail_msg("after %ld allocations: %s", n, err.text);
         scl_status resolved = scl_run_config_resolved(&config, &out, &err);
         scl_alloc_fail_after(-1);

@@ -103,6 +103,50 @@ static void wrong_tensors_are_not_written(void **state)
                  "cannot be written");
 }
 
+typedef struct fetching {
+    uint8_t data[2];
+    size_t fails_at;
+} fetching;
+
+static scl_status fetch_two(void *user, size_t index, const uint8_t **data, scl_error *err)
+{
+    fetching *f = user;
+    if (index == f->fails_at)
+        return scl_fail(err, SCL_DEVICE, "no tensor %zu", index);
+    f->data[0] = (uint8_t)(10 * index);
+    f->data[1] = (uint8_t)(10 * index + 1);
+    *data = f->data;
+    return SCL_OK;
+}
+
+static void tensors_are_fetched_one_by_one(void **state)
+{
+    (void)state;
+    char folder[PATH_TEXT];
+    make_folder(folder);
+    char *path = scl_path_join(folder, "a.safetensors");
+    const scl_weight tensors[] = {{"a", SCL_WEIGHT_U8, 1, {2}, NULL, 2},
+                                  {"none", SCL_WEIGHT_U8, 1, {0}, NULL, 0},
+                                  {"b", SCL_WEIGHT_U8, 1, {2}, NULL, 2}};
+    fetching f = {.fails_at = 2};
+    scl_error err = {0};
+    assert_fails(scl_safetensors_write_fetched(path, tensors, 3, NULL, 0, fetch_two, &f, &err),
+                 SCL_DEVICE, err, "no tensor 2");
+    scl_folder left;
+    assert_ok(scl_folder_list(folder, &left, &test_error));
+    assert_int_equal(left.count, 0);
+    scl_folder_free(&left);
+    f.fails_at = 3;
+    assert_ok(scl_safetensors_write_fetched(path, tensors, 3, NULL, 0, fetch_two, &f, &test_error));
+    scl_weights weights;
+    assert_ok(scl_weights_load(path, &weights, &test_error));
+    assert_memory_equal(scl_weights_find(&weights, "a")->data, ((uint8_t[]){0, 1}), 2);
+    assert_memory_equal(scl_weights_find(&weights, "b")->data, ((uint8_t[]){20, 21}), 2);
+    scl_weights_free(&weights);
+    scl_free(path);
+    remove_folder(folder);
+}
+
 /* A file size limit stands for the full disk. */
 static void a_full_disk_leaves_the_old_file(void **state)
 {
@@ -353,6 +397,7 @@ int main(void)
         cmocka_unit_test(written_files_are_the_references_byte_for_byte),
         cmocka_unit_test(written_files_read_back),
         cmocka_unit_test(wrong_tensors_are_not_written),
+        cmocka_unit_test(tensors_are_fetched_one_by_one),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(good_headers_are_accepted),
         cmocka_unit_test(data_must_tile_the_file),

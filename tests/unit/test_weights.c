@@ -1,4 +1,5 @@
 /* Named tensors: finding, converting, and telling what a file is. */
+#include "io/safetensors.h"
 #include "weights_support.h"
 
 #include <math.h>
@@ -122,12 +123,69 @@ static void other_files_are_refused_with_advice(void **state)
     scl_weights_free(&weights);
 }
 
+static size_t resident_pages(void)
+{
+    size_t all = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu %zu", &all, &resident), 2);
+    fclose(file);
+    return resident;
+}
+
+static uint64_t sum_of(const scl_weight *weight)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < weight->bytes; i++)
+        sum = sum * 31 + weight->data[i];
+    return sum;
+}
+
+static void released_data_leave_memory_and_come_back(void **state)
+{
+    (void)state;
+    const size_t bytes = (size_t)16 << 20;
+    char folder[PATH_TEXT];
+    make_folder(folder);
+    char *path = scl_path_join(folder, "a.safetensors");
+    uint8_t *data = malloc(bytes);
+    assert_non_null(data);
+    for (size_t i = 0; i < bytes; i++)
+        data[i] = (uint8_t)(i * 7 + (i >> 12));
+    const scl_weight tensors[] = {{"a", SCL_WEIGHT_U8, 1, {16 << 20}, data, bytes},
+                                  {"b", SCL_WEIGHT_U8, 1, {3}, data, 3}};
+    assert_ok(scl_safetensors_write(path, tensors, 2, NULL, 0, &test_error));
+    scl_weights weights;
+    assert_ok(scl_weights_load(path, &weights, &test_error));
+    uint64_t sum = sum_of(&weights.tensor[0]);
+    assert_true(sum == sum_of(&tensors[0]));
+    size_t before = resident_pages();
+    scl_weights_release(&weights, &weights.tensor[0]);
+    size_t pages = bytes / (size_t)sysconf(_SC_PAGESIZE);
+    assert_true(before - resident_pages() > pages * 9 / 10);
+    assert_true(sum == sum_of(&weights.tensor[0]));
+    assert_memory_equal(weights.tensor[1].data, data, 3);
+    scl_weights_free(&weights);
+
+    /* what is in memory and in no file stays there */
+    blob file = blob_load(path);
+    assert_ok(scl_weights_load_bytes("memory", file.bytes, file.size, &weights, &test_error));
+    scl_weights_release(&weights, &weights.tensor[0]);
+    assert_true(sum == sum_of(&weights.tensor[0]));
+    scl_weights_free(&weights);
+    free(file.bytes);
+    free(data);
+    scl_free(path);
+    remove_folder(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_dtype_converts_to_float),
         cmocka_unit_test(shape_sizes_do_not_overflow),
         cmocka_unit_test(many_names_are_found),
+        cmocka_unit_test(released_data_leave_memory_and_come_back),
         cmocka_unit_test(other_files_are_refused_with_advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
