@@ -13,6 +13,11 @@ scl_hash128 scl_device_identity(const scl_device *device)
     return hash;
 }
 
+double scl_device_node_bytes(const scl_device *device, const scl_node *node)
+{
+    return scl_node_values(node) * (double)device->backend->element_size(SCL_F32);
+}
+
 void scl_device_count_bytes(scl_device *device, ptrdiff_t bytes)
 {
     device->bytes_in_use = (size_t)((ptrdiff_t)device->bytes_in_use + bytes);

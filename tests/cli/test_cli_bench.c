@@ -124,7 +124,7 @@ static void every_case_is_measured(void **state)
         check_case(cJSON_GetArrayItem(cases, (int)i), scl_bench_case_at(i), 2);
     const cJSON *qkv = cJSON_GetArrayItem(cases, 0); /* 16 x 384 x 128 */
     assert_true(number(qkv, "flops") == 2.0 * 16 * 384 * 128);
-    assert_true(number(qkv, "bytes") == 4.0 * (16 * 128 + 384 * 128 + 16 * 384));
+    assert_true(number(qkv, "bytes") == sizeof(double) * (16 * 128 + 384 * 128 + 16 * 384));
     cJSON_Delete(record);
 }
 
