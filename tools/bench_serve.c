@@ -32,8 +32,9 @@ static scl_status serve(scl_bench_work *work, const scl_device *device, scl_erro
     char line[LINE_BYTES];
     double seconds = 0;
     SCL_TRY(scl_bench_sample(work, &seconds, err)); /* warms up */
-    printf("ready %.0f %.0f samcl %s, %s, %s\n", work->flops, work->bytes, scl_version(),
-           device->info.name, device->info.runtime);
+    const scl_device_info *d = &device->info;
+    printf("ready %.0f %.0f samcl %s, %s, %s, %u compute units\n", work->flops, work->bytes,
+           scl_version(), d->name, d->runtime, d->compute_units);
     while (fflush(stdout) == 0 && fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         SCL_TRY(answer(work, device, line, err));

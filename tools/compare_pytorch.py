@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
 """Runs cases of `samcl bench` and the same work in PyTorch or OpenBLAS by turns, and prints ratios.
 
-usage: compare_pytorch.py [--only PATTERN]... [--rounds N] [--skip-slow] [--build BUILD]
-                          [--json FILE] [--device DEVICE]
-
 Each side is a live process; one of them works at a time, on all processors, and in every round each
 gives one sample. Weights and inputs are the same: samcl's are saved and given to the peers, whose
 first run must give samcl's results. A ratio is the peer's median time over samcl's. Rows marked slow
@@ -26,8 +23,12 @@ import sys
 import tempfile
 import time
 
+from compare import machine
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "tools" / "compare" / "peers.py"
+ENCODER = "model/encoder/forward"
+ENCODER_SHARE = 0.8  # of the FLOP/s of the fastest matrix product in the same run
 ERROR_LIMIT = 1e-3  # relative, of a peer's results against samcl's
 REST_SECONDS = 0.1  # between samples: a library's threads spin for a while after their work
 GIB = 2**30
@@ -63,7 +64,7 @@ def growth_rows():
 
 ROWS = gemm_rows() + [
     Row("attention/global64/forward", {"sdpa": 1.2}),
-    Row("model/encoder/forward", {"meta": 2.5, "hf": 2.5}, "vit_b", memory=0.8e9),
+    Row(ENCODER, {"meta": 2.5, "hf": 2.5}, "vit_b", memory=0.8e9),
     Row("model/encoder/backward", {"meta": 2.5, "hf": 12}, "vit_b", slow=True),
     Row("model/decoder/forward", {"hf": 3}, "vit_b"),
     Row("step/decoder", {"hf": 3}, "vit_b"),
@@ -126,15 +127,19 @@ def python_environment():
 
 def memory_limit():
     """Of a peer: beyond it the machine would end some process or other."""
-    available = pathlib.Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()[0]
-    return int(0.95 * 1024 * int(available))
+    return int(0.95 * machine.available_memory())
+
+
+def label(peer):
+    return NAMES.get(peer, f"itself at {peer} pixels")
 
 
 class Bench:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.program = options.build / "samcl"
-        self.made = set()
+        self.made = set()  # models
+        self.sides = {}  # who took part: version, device or kernel, threads
 
     def model(self, name):
         """Random weights that keep all values near 1, for transformers, and for Meta's model."""
@@ -155,7 +160,8 @@ class Bench:
         if row.model:
             command += ["--checkpoint", self.model(row.model)]
         own = Process(command + (["--image-size", size] if size else list(row.options)))
-        own.flops, own.error, own.about = float(own.ready[0]), 0.0, own.ready[2].strip()
+        own.flops, own.error = float(own.ready[0]), 0.0
+        self.sides["samcl"] = own.ready[2].strip()
         return own
 
     def start_peer(self, row, peer, data):
@@ -164,8 +170,8 @@ class Bench:
         note(f"{row.name()}: {NAMES[peer]} builds it")
         command = [sys.executable, PEERS, peer, row.case, data, self.model(row.model)]
         process = Process(command, python_environment(), memory_limit())
-        process.error, process.about = float(process.ready[0]), process.ready[2].strip()
-        process.flops = None
+        process.error, process.flops = float(process.ready[0]), None
+        self.sides[NAMES[peer]] = process.ready[2].strip()
         if not process.error <= ERROR_LIMIT:
             process.close()
             raise RuntimeError(f"its results differ from samcl's by {process.error:.1e}")
@@ -204,7 +210,7 @@ class Bench:
     def result(self, process):
         return {"samples": process.samples, "median": statistics.median(process.samples),
                 "process_peak_bytes": process.peak(), "flops": process.flops,
-                "error": process.error, "about": process.about}
+                "error": process.error}
 
     def run(self, row):
         own = self.start_samcl(row)
@@ -219,17 +225,26 @@ class Bench:
             judge(found["samcl"], results[name], goal)
         if row.memory:
             peak = found["samcl"]["process_peak_bytes"]
-            found["memory"] = {"goal": row.memory, "met": peak <= row.memory}
+            found["memory"] = {"goal": row.memory, "found": peak, "met": peak <= row.memory}
         return found
+
+
+def failure(row, problem):
+    """What is left of a row when samcl itself fails: its goals."""
+    found = {"row": row.name(), "case": row.case, "failed": problem,
+             "peers": {name: {"failed": "samcl", "goal": goal} for name, goal in row.goals.items()}}
+    if row.memory:
+        found["memory"] = {"goal": row.memory, "found": None, "met": None}
+    return found
 
 
 def judge(own, peer, goal):
     """The peer's time over samcl's; where their work differs in size, samcl's FLOP/s over its."""
+    peer["goal"] = goal
     if "failed" in peer:
         return
     work = own["flops"] / peer["flops"] if peer["flops"] else 1
     peer["ratio"] = work * peer["median"] / own["median"]
-    peer["goal"] = goal
     peer["met"] = None if goal is None else peer["ratio"] >= goal
 
 
@@ -253,35 +268,50 @@ def print_row(found):
     if "memory" in found:
         peak += f" (goal {found['memory']['goal'] / 1e9:.1f}: {met_text(found['memory']['met'])})"
     for name, peer in found["peers"].items() or [("", None)]:
-        label = NAMES.get(name, f"itself at {name} pixels")
         if peer is None:
             print(f"{left}| | | | | | {peak} | |", flush=True)
         elif "failed" in peer:
-            print(f"{left}| {label} | failed: {peer['failed']} | | | | {peak} | |", flush=True)
+            print(f"{left}| {label(name)} | failed: {peer['failed']} | | | | {peak} | |", flush=True)
         else:
             goal = "" if peer["goal"] is None else f"{peer['goal']:g}"
-            print(f"{left}| {label} | {time_text(peer['median'])} | {peer['ratio']:.2f} | {goal} | "
-                  f"{met_text(peer['met'])} | {peak} | {peer['process_peak_bytes'] / 1e9:.2f} GB |",
-                  flush=True)
+            its_peak = f"{peer['process_peak_bytes'] / 1e9:.2f} GB"
+            print(f"{left}| {label(name)} | {time_text(peer['median'])} | {peer['ratio']:.2f} | "
+                  f"{goal} | {met_text(peer['met'])} | {peak} | {its_peak} |", flush=True)
 
 
-def print_ceiling(results):
-    """The encoder's FLOP/s beside the best of the matrix products of this run."""
-    rates = {r["row"]: r["samcl"]["flops"] / r["samcl"]["median"]
-             for r in results if "failed" not in r}
-    products = [rate for row, rate in rates.items() if row.startswith("gemm/")]
-    if products and "model/encoder/forward" in rates:
-        share = rates["model/encoder/forward"] / max(products)
-        print(f"\nThe encoder's forward pass reaches {share:.0%} of the fastest SGEMM (goal 80 %).")
-
-
-def print_sides(results):
-    """Versions, devices and threads of those who took part."""
-    sides = {f"- {r['samcl']['about']}" for r in results if "samcl" in r}
+def goals_of(results):
+    """Every goal of these rows; "met" is None where there is no measurement."""
     for r in results:
-        sides |= {f"- {NAMES[name]}: {peer['about']}" for name, peer in r.get("peers", {}).items()
-                  if name in NAMES and "about" in peer}
-    print("", *sorted(sides), sep="\n")
+        for name, peer in r["peers"].items():
+            if peer["goal"] is not None:
+                yield {"row": r["row"], "what": f"ratio to {label(name)}", "goal": peer["goal"],
+                       "found": peer.get("ratio"), "met": peer.get("met")}
+        if "memory" in r:
+            yield {"row": r["row"], "what": "bytes of the process"} | r["memory"]
+    rates = {r["row"]: r["samcl"]["flops"] / r["samcl"]["median"]
+             for r in results if "samcl" in r}
+    products = [rate for row, rate in rates.items() if row.startswith("gemm/")]
+    if products and ENCODER in rates:
+        share = rates[ENCODER] / max(products)
+        yield {"row": ENCODER, "what": "FLOP/s of the fastest SGEMM", "goal": ENCODER_SHARE,
+               "found": share, "met": share >= ENCODER_SHARE}
+
+
+def print_goals(goals):
+    print(f"\n{sum(goal['met'] is True for goal in goals)} of {len(goals)} goals are met.")
+    for goal in goals:
+        if not goal["met"]:
+            found = "not measured" if goal["found"] is None else f"found {goal['found']:.4g}"
+            print(f"- missed: {goal['row']}, {goal['what']}: goal {goal['goal']:.4g}, {found}")
+
+
+def print_machine(about):
+    print(f"{about['processor']}, {about['threads']} threads, "
+          f"{about['memory_bytes'] / 1e9:.1f} GB, {about['system']}")
+    if not about["idle"]:
+        print(f"warning: the machine is not idle (load average {about['load_average']:.2f}): both "
+              "sides suffer, but not alike, so the ratios mean little")
+    print(flush=True)
 
 
 def chosen(row, options):
@@ -290,36 +320,47 @@ def chosen(row, options):
     return named and not (options.skip_slow and row.slow)
 
 
+def record_of(options, about, bench, results):
+    return {"schema": 2, "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": about, "versions": machine.versions(), "device": options.device,
+            "rounds": options.rounds, "sides": bench.sides, "rows": results,
+            "goals": list(goals_of(results))}
+
+
 def compare(options, folder):
     results = []
     bench = Bench(options, folder)
     rows = [row for row in ROWS if chosen(row, options)]
     if not rows:
         sys.exit(f"no row matches; there are {', '.join(row.name() for row in ROWS)}")
+    about = machine.describe()
+    print_machine(about)
     print("| row | samcl | GFLOP/s | peer | its time | ratio | goal | met | memory | its memory |\n"
           "|---|--:|--:|---|--:|--:|--:|---|--:|--:|")
     for row in rows:
         try:
             results.append(bench.run(row))
         except RuntimeError as problem:
-            results.append({"row": row.name(), "failed": str(problem)})
+            results.append(failure(row, str(problem)))
         print_row(results[-1])
-        if options.json:
-            record = {"schema": 1, "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                      "threads": os.cpu_count(), "device": options.device, "rows": results}
+        if options.json:  # after each row: the next one may take minutes
+            record = record_of(options, about, bench, results)
             options.json.write_text(json.dumps(record, indent=1))
-    print_ceiling(results)
-    print_sides(results)
+    print_goals(list(goals_of(results)))
+    print("", *(f"- {name}: {text}" for name, text in sorted(bench.sides.items())), sep="\n")
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--only", action="append", metavar="PATTERN")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--skip-slow", action="store_true")
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
-    parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--device", default="auto")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", metavar="PATTERN",
+                        help="rows of this name, group or pattern; may be repeated")
+    parser.add_argument("--rounds", type=int, default=5, help="samples of each side (5)")
+    parser.add_argument("--skip-slow", action="store_true", help="no row that takes minutes")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build",
+                        help="the folder that has samcl")
+    parser.add_argument("--json", type=pathlib.Path, help="a file for all samples and the machine")
+    parser.add_argument("--device", default="auto", help="of samcl")
     with tempfile.TemporaryDirectory() as folder:
         compare(parser.parse_args(), pathlib.Path(folder))
 

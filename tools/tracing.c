@@ -43,8 +43,10 @@ scl_status cli_tracing_begin(cli_tracing *tracing, scl_device *device, scl_error
 {
     if (tracing->path == NULL)
         return SCL_OK;
-    fprintf(stderr, "--trace: measuring what %s reaches at best\n", device->info.name);
-    SCL_TRY(scl_ceiling_measure(device, &tracing->ceiling, err));
+    if (tracing->ceiling.product_side == 0) {
+        fprintf(stderr, "--trace: measuring what %s reaches at best\n", device->info.name);
+        SCL_TRY(scl_ceiling_measure(device, &tracing->ceiling, err));
+    }
     SCL_TRY(scl_profile_begin(device, tracing->path, err));
     tracing->device = device;
     return SCL_OK;

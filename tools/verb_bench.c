@@ -23,6 +23,7 @@ static const cli_option options[] = {
     {"--min-time", "S", "seconds, that the samples last together, at least (0.5)", false},
     {"--list", NULL, "the cases, and measures nothing", false},
     {"--json", "FILE.json", "the results with every sample, the device and the settings", false},
+    CLI_TRACE_OPTION,
     {"--serve", NULL, "one case, sample by sample as standard input asks", false},
 };
 
@@ -30,11 +31,12 @@ typedef struct bench {
     scl_bench_options options;
     const char *settings[CLI_MAX_VALUES], *patterns[CLI_MAX_VALUES];
     size_t pattern_count;
-    const char *device;
     const scl_bench_case *cases[SCL_BENCH_MAX_CASES];
     size_t count, failed;
     scl_error first_failure;
-    cJSON *record; /* made with the first device that opens */
+    bench_job job; /* the process that is next, or running */
+    scl_bench_device device;
+    cJSON *record;
     terminal_bar bar;
     size_t done;
 } bench;
@@ -102,11 +104,11 @@ static void choose_cases(bench *b)
 
 /* ---- measuring */
 
-static void show_progress(void *user, const bench_report *report)
+static void show_progress(void *user)
 {
-    (void)report;
     const bench *b = user;
-    terminal_bar_update(&b->bar, b->done, b->cases[b->done]->name);
+    const scl_bench_case *c = b->job.measured;
+    terminal_bar_update(&b->bar, b->done, c != NULL ? c->name : "what the device reaches at best");
 }
 
 static void print_row(const bench *b, const bench_report *report, const char *error)
@@ -115,40 +117,48 @@ static void print_row(const bench *b, const bench_report *report, const char *er
     if (b->done == 0)
         scl_bench_table_head(&text);
     if (error == NULL)
-        scl_bench_table_row(b->cases[b->done], &report->result, &text);
+        scl_bench_table_row(b->job.measured, &report->result, &b->device.ceiling, &text);
     else
-        scl_bench_table_failure(b->cases[b->done], error, &text);
+        scl_bench_table_failure(b->job.measured, error, &text);
     terminal_clear();
     fputs(scl_str_text(&text), stdout);
     fflush(stdout);
     scl_str_free(&text);
 }
 
-static void print_device(const bench_report *report)
-{
-    const scl_device_info *d = &report->device;
-    printf("%s, %s, driver %s\n\n", d->name, d->runtime, d->driver);
-}
-
-static scl_status measure_one(bench *b, scl_error *err)
+static scl_status measure_device(bench *b, scl_error *err)
 {
     const bench_report *report;
-    scl_status status = bench_process_run(b->cases[b->done], &b->options, b->device, show_progress,
-                                          b, &report, err);
+    scl_str ceiling = {0};
+    scl_status status = bench_process_run(&b->job, show_progress, b, &report, err);
     if (report == NULL)
         return status;
-    if (!report->opened) /* the next case would fare no better */
+    if (status != SCL_OK)
         return scl_fail(err, status, "%s", report->error.text);
-    if (b->record == NULL) {
-        b->record = scl_bench_record(&b->options, &report->device, report->identity);
-        if (b->record == NULL)
-            return scl_out_of_memory(err, 1 << 16, "the results");
-        print_device(report);
-    }
+    b->device = report->device;
+    b->job.tracing.ceiling = b->device.ceiling;
+    b->record = scl_bench_record(&b->options, &b->device);
+    if (b->record == NULL)
+        return scl_out_of_memory(err, 1 << 16, "the results");
+    scl_ceiling_describe(&b->device.ceiling, &ceiling);
+    const scl_device_info *d = &b->device.info;
+    printf("%s, %s, driver %s\nat best %s\n\n", d->name, d->runtime, d->driver,
+           scl_str_text(&ceiling));
+    scl_str_free(&ceiling);
+    return SCL_OK;
+}
+
+static scl_status measure_case(bench *b, scl_error *err)
+{
+    const bench_report *report;
+    const scl_bench_case *c = b->job.measured = b->cases[b->done];
+    scl_status status = bench_process_run(&b->job, show_progress, b, &report, err);
+    if (report == NULL)
+        return status;
     const char *error = status == SCL_OK ? NULL : report->error.text;
     if (error != NULL && b->failed++ == 0)
-        scl_fail(&b->first_failure, status, "%s: %s", b->cases[b->done]->name, error);
-    scl_bench_record_case(b->record, b->cases[b->done], &report->result, error);
+        scl_fail(&b->first_failure, status, "%s: %s", c->name, error);
+    scl_bench_record_case(b->record, c, &report->result, &b->device.ceiling, error);
     print_row(b, report, error);
     return SCL_OK;
 }
@@ -166,8 +176,9 @@ static scl_status write_json(const bench *b, const char *path, scl_error *err)
 static scl_status measure_all(bench *b, const char *json, scl_error *err)
 {
     b->bar = terminal_bar_start(b->count, 0);
+    SCL_TRY(measure_device(b, err));
     for (b->done = 0; b->done < b->count; b->done++)
-        SCL_TRY(measure_one(b, err));
+        SCL_TRY(measure_case(b, err));
     terminal_clear();
     if (json != NULL)
         SCL_TRY(write_json(b, json, err));
@@ -183,26 +194,44 @@ static void list_cases(const bench *b)
         printf("%-33s %s\n", b->cases[i]->name, b->cases[i]->summary);
 }
 
+/* Of --serve and --trace. */
+static scl_status check_single(const cli_args *args, const bench *b, const char *option,
+                               scl_error *err)
+{
+    if (cli_given(args, option) && b->count != 1)
+        return scl_fail(err, SCL_BAD_CONFIG, "%s: expected one case, found %zu", option, b->count);
+    return SCL_OK;
+}
+
+static scl_status read_args(const cli_args *args, bench *b, scl_error *err)
+{
+    const char *device = cli_value(args, "--device"), *json = cli_value(args, "--json");
+    b->job = (bench_job){.options = &b->options, .device = device != NULL ? device : "auto"};
+    SCL_TRY(read_options(args, &b->options, err));
+    SCL_TRY(sort_words(args, b, err));
+    choose_cases(b);
+    SCL_TRY(check_single(args, b, "--serve", err));
+    SCL_TRY(check_single(args, b, "--trace", err));
+    if (cli_given(args, "--serve") && (json != NULL || cli_given(args, "--trace")))
+        return scl_fail(err, SCL_BAD_CONFIG,
+                        "--serve answers on standard output only: leave %s out",
+                        json != NULL ? "--json" : "--trace");
+    SCL_TRY(cli_output_extension("--json", json, ".json", err));
+    SCL_TRY(cli_output_check(json, err));
+    return cli_tracing_read(&b->job.tracing, args, err);
+}
+
 static scl_status run(const cli_args *args, scl_error *err)
 {
     static bench b; /* large */
-    const char *json = cli_value(args, "--json");
-    b.device = cli_value(args, "--device") != NULL ? cli_value(args, "--device") : "auto";
-    SCL_TRY(read_options(args, &b.options, err));
-    SCL_TRY(sort_words(args, &b, err));
-    choose_cases(&b);
-    SCL_TRY(cli_output_extension("--json", json, ".json", err));
+    SCL_TRY(read_args(args, &b, err));
     if (cli_given(args, "--list")) {
         list_cases(&b);
         return SCL_OK;
     }
-    if (cli_given(args, "--serve")) {
-        if (b.count != 1)
-            return scl_fail(err, SCL_BAD_CONFIG, "--serve: expected one case, found %zu", b.count);
-        return bench_serve(b.cases[0], &b.options, b.device, err);
-    }
-    SCL_TRY(cli_output_check(json, err));
-    scl_status status = measure_all(&b, json, err);
+    if (cli_given(args, "--serve"))
+        return bench_serve(b.cases[0], &b.options, b.job.device, err);
+    scl_status status = measure_all(&b, cli_value(args, "--json"), err);
     cJSON_Delete(b.record);
     return status;
 }
@@ -226,7 +255,12 @@ const cli_verb verb_bench = {
         "not\n"
         "           count, and what a kernel computes twice counts once\n"
         "GB/s       of the tensors that ops read and write, each once\n"
+        "% ceiling  the time that GFLOP or GB need at the device's best rates, whichever is more,\n"
+        "           of the time taken. These are measured first, and printed: a large product, a "
+        "copy\n"
         "device     most bytes in buffers of the device; process: most memory of the process\n"
+        "\n"
+        "--trace is for one case, and traces its samples: they take somewhat longer then.\n"
         "\n"
         "--serve answers lines of standard input, until it ends: `run` with the seconds of one\n"
         "sample, `memory` with the bytes of device and process, `save FILE` with `saved`, when\n"
@@ -236,6 +270,7 @@ const cli_verb verb_bench = {
         "  samcl bench gemm 'attention/*/forward'\n"
         "  samcl bench model/encoder --model-type vit_h --json encoder.json\n"
         "  samcl bench step/lora train.optimizer.type=sgd\n"
+        "  samcl bench model/encoder/forward --trace encoder.json\n"
         "  samcl bench --list",
     .run = run,
 };

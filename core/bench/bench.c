@@ -119,34 +119,12 @@ void scl_bench_shape(scl_bench_work *work, const char *format, ...)
     va_end(args);
 }
 
-static double tensor_bytes(const scl_tensor *tensor)
-{
-    return 4.0 * (double)scl_shape_count(tensor->shape);
-}
-
-static double node_bytes(const scl_node *node)
-{
-    double bytes = 0;
-    if ((scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0)
-        return 0;
-    for (int i = 0; i < node->input_count; i++) {
-        bool again = false; /* a packed q, k and v is one tensor */
-        for (int k = 0; k < i; k++)
-            again |= node->inputs[k] == node->inputs[i];
-        if (node->inputs[i] != NULL && !again)
-            bytes += tensor_bytes(node->inputs[i]);
-    }
-    for (int i = 0; i < node->output_count; i++)
-        if (node->outputs[i] != NULL)
-            bytes += tensor_bytes(node->outputs[i]);
-    return bytes;
-}
-
-void scl_bench_count(scl_bench_work *work, scl_node *const *nodes, size_t count)
+void scl_bench_count(scl_bench_work *work, const scl_device *device, scl_node *const *nodes,
+                     size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         work->flops += scl_node_flops(nodes[i]);
-        work->bytes += node_bytes(nodes[i]);
+        work->bytes += scl_device_node_bytes(device, nodes[i]);
     }
 }
 

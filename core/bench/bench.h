@@ -6,7 +6,7 @@
 #ifndef SCL_BENCH_BENCH_H
 #define SCL_BENCH_BENCH_H
 
-#include "graph/backend.h"
+#include "graph/ceiling.h"
 
 typedef struct scl_bench_options {
     const char *model_type;      /* a preset; NULL: vit_b, or what the checkpoint is */
@@ -62,6 +62,15 @@ void scl_bench_close(scl_bench_work *work);
 /* Runs it once; `seconds` is how long that took. */
 scl_status scl_bench_sample(scl_bench_work *work, double *seconds, scl_error *err);
 
+/* What is known of a device before anything is measured. Holds no pointers, as the result. */
+typedef struct scl_bench_device {
+    scl_device_info info;
+    scl_hash128 identity;
+    scl_ceiling ceiling; /* the scale of all results */
+} scl_bench_device;
+
+scl_status scl_bench_device_measure(scl_device *device, scl_bench_device *out, scl_error *err);
+
 #define SCL_BENCH_MAX_SAMPLES 1000
 
 /* Holds no pointers, so that a process may hand it to another. */
@@ -73,13 +82,19 @@ typedef struct scl_bench_result {
     double first_seconds;                  /* the first run, which is no sample: it warms up */
     double samples[SCL_BENCH_MAX_SAMPLES]; /* seconds */
     size_t count;
+    bool traced;         /* the device had a profile, which takes some time, too */
     size_t device_peak;  /* most bytes in buffers of the device at once */
     size_t process_peak; /* most memory of the process so far; 0: not known */
 } scl_bench_result;
 
-/* Opens the case, takes the samples and closes it. `result` is up to date after every sample. */
-scl_status scl_bench_measure(const scl_bench_case *c, const scl_bench_options *options,
-                             scl_device *device, scl_bench_result *result, scl_error *err);
+/* Opens the case as scl_bench_open does and runs it once. */
+scl_status scl_bench_start(const scl_bench_case *c, const scl_bench_options *options,
+                           scl_device *device, scl_bench_work *work, scl_bench_result *result,
+                           scl_error *err);
+/* Then takes the samples. */
+scl_status scl_bench_take_samples(scl_bench_work *work, const scl_bench_options *options,
+                                  const scl_device *device, scl_bench_result *result,
+                                  scl_error *err);
 
 /* Most memory (resident) that this process had so far; 0 where the system does not say. */
 size_t scl_bench_process_peak(void);

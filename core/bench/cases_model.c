@@ -83,11 +83,12 @@ static scl_status save_encoder(void *state, const char *path, scl_error *err)
 }
 
 /* What a graph of the model computes, without binding it to the device. */
-static scl_status count_graph(scl_bench_work *work, scl_graph *g, scl_error *err)
+static scl_status count_graph(scl_bench_work *work, const scl_device *device, scl_graph *g,
+                              scl_error *err)
 {
     scl_status status = scl_graph_fuse(g, err);
     if (status == SCL_OK)
-        scl_bench_count(work, g->nodes, g->node_count);
+        scl_bench_count(work, device, g->nodes, g->node_count);
     scl_graph_free(g);
     return status;
 }
@@ -104,7 +105,7 @@ static scl_status open_encoder(const scl_bench_setup *setup, const void *what, s
     scl_sam m = {.graph = g, .config = c};
     scl_bench_shape(work, "%s, %lld pixels", scl_sam_type(c), (long long)c->image_size);
     scl_bench_keep(scl_sam_image_encoder(&m, scl_bench_input(g, "image", shape)), "embedding");
-    SCL_TRY(count_graph(work, g, err));
+    SCL_TRY(count_graph(work, setup->device, g, err));
     work->run = run_encoder;
     work->save = save_encoder;
     return open_predict(setup, "image", shape, work, err);
@@ -161,7 +162,7 @@ static scl_status open_decoder(const scl_bench_setup *setup, const void *what, s
                                .labels = scl_input(g, "labels", SCL_I32, SCL_SHAPE(1, 2))};
     scl_bench_shape(work, "%s, %lld pixels", scl_sam_type(c), (long long)c->image_size);
     scl_sam_decode(&m, scl_bench_input(g, "embedding", shape), &prompts, 1, 0, 1);
-    SCL_TRY(count_graph(work, g, err));
+    SCL_TRY(count_graph(work, setup->device, g, err));
     work->run = run_decoder;
     work->save = save_decoder;
     SCL_TRY(open_predict(setup, "embedding", shape, work, err));

@@ -169,7 +169,8 @@ static scl_status count_step(const scl_step_options *options, bool cached, scl_b
         status =
             scl_graph_split(step.graph, cached ? step.image : NULL, step.embedding, &split, err);
     if (status == SCL_OK)
-        scl_bench_count(work, split.live + split.once_count, split.live_count - split.once_count);
+        scl_bench_count(work, options->model->device, split.live + split.once_count,
+                        split.live_count - split.once_count);
     scl_split_free(&split);
     scl_graph_free(step.graph);
     return status;

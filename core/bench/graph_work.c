@@ -116,7 +116,7 @@ scl_status scl_bench_graph_work(const scl_bench_setup *setup, scl_graph *graph, 
     work->free = free_state;
     scl_status status = scl_graph_status(graph, err);
     if (status == SCL_OK)
-        scl_bench_count(work, graph->nodes + first, graph->node_count - first);
+        scl_bench_count(work, setup->device, graph->nodes + first, graph->node_count - first);
     s->store = model != NULL ? model->store : NULL;
     if (status == SCL_OK && model == NULL)
         status = scl_store_create(setup->device, SCL_BENCH_SEED, &s->store, err);

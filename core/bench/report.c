@@ -47,13 +47,13 @@ scl_bench_summary scl_bench_summarize(const double *samples, size_t count)
 
 /* ---- the table */
 
-#define COLUMNS "| %-33s | %-30s | %9s | %9s | %7s | %8s | %7s | %9s | %9s |\n"
+#define COLUMNS "| %-33s | %-30s | %9s | %9s | %7s | %8s | %7s | %9s | %9s | %9s |\n"
 
 void scl_bench_table_head(scl_str *out)
 {
     scl_str_add(out, COLUMNS, "case", "work", "median", "min", "spread", "GFLOP/s", "GB/s",
-                "device", "process");
-    scl_str_add(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|\n");
+                "% ceiling", "device", "process");
+    scl_str_add(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
 }
 
 static const char *time_text(double seconds, char text[32])
@@ -76,15 +76,24 @@ static const char *rate_text(double amount, double seconds, char text[32])
     return text;
 }
 
-void scl_bench_table_row(const scl_bench_case *c, const scl_bench_result *r, scl_str *out)
+double scl_bench_percent_of_ceiling(const scl_bench_result *r, const scl_ceiling *ceiling)
 {
-    char median[32], min[32], flops[32], bytes[32], spread[32];
+    double least = scl_ceiling_seconds(ceiling, r->flops, r->bytes);
+    return 100 * least / scl_bench_summarize(r->samples, r->count).median;
+}
+
+void scl_bench_table_row(const scl_bench_case *c, const scl_bench_result *r,
+                         const scl_ceiling *ceiling, scl_str *out)
+{
+    char median[32], min[32], flops[32], bytes[32], spread[32], percent[32];
     char device[SCL_BYTES_TEXT], process[SCL_BYTES_TEXT];
     scl_bench_summary s = scl_bench_summarize(r->samples, r->count);
     snprintf(spread, sizeof spread, "%.1f %%", 100 * s.mad / s.median);
+    snprintf(percent, sizeof percent, "%.1f", scl_bench_percent_of_ceiling(r, ceiling));
     scl_str_add(out, COLUMNS, c->name, r->shape, time_text(s.median, median), time_text(s.min, min),
                 spread, rate_text(r->flops, s.median, flops), rate_text(r->bytes, s.median, bytes),
-                scl_bytes_text(r->device_peak, device), scl_bytes_text(r->process_peak, process));
+                percent, scl_bytes_text(r->device_peak, device),
+                scl_bytes_text(r->process_peak, process));
 }
 
 void scl_bench_table_failure(const scl_bench_case *c, const char *error, scl_str *out)
@@ -116,11 +125,12 @@ static void add_machine(cJSON *record)
     }
 }
 
-static void add_device(cJSON *record, const scl_device_info *d, scl_hash128 identity)
+static void add_device(cJSON *record, const scl_bench_device *measured)
 {
+    const scl_device_info *d = &measured->info;
     char hash[SCL_HASH_TEXT];
     cJSON *device = cJSON_AddObjectToObject(record, "device");
-    scl_hash128_text(identity, hash);
+    scl_hash128_text(measured->identity, hash);
     cJSON_AddStringToObject(device, "name", d->name);
     cJSON_AddStringToObject(device, "vendor", d->vendor);
     cJSON_AddStringToObject(device, "platform", d->platform);
@@ -132,6 +142,15 @@ static void add_device(cJSON *record, const scl_device_info *d, scl_hash128 iden
     cJSON_AddNumberToObject(device, "memory_bytes", (double)d->memory_bytes);
     cJSON_AddNumberToObject(device, "max_alloc", (double)d->max_alloc);
     cJSON_AddStringToObject(device, "identity", hash); /* with kernels and their build */
+}
+
+static void add_ceiling(cJSON *record, const scl_ceiling *c)
+{
+    cJSON *ceiling = cJSON_AddObjectToObject(record, "ceiling");
+    cJSON_AddNumberToObject(ceiling, "gflops_per_s", 1e-9 * c->flops_per_second);
+    cJSON_AddNumberToObject(ceiling, "gbytes_per_s", 1e-9 * c->bytes_per_second);
+    cJSON_AddNumberToObject(ceiling, "product_side", (double)c->product_side);
+    cJSON_AddNumberToObject(ceiling, "copy_bytes", (double)c->copy_bytes);
 }
 
 static void add_settings(cJSON *record, const scl_bench_options *o)
@@ -154,8 +173,7 @@ static void add_settings(cJSON *record, const scl_bench_options *o)
         cJSON_AddItemToArray(run_file, cJSON_CreateString(o->settings[i]));
 }
 
-cJSON *scl_bench_record(const scl_bench_options *options, const scl_device_info *device,
-                        scl_hash128 identity)
+cJSON *scl_bench_record(const scl_bench_options *options, const scl_bench_device *device)
 {
     char date[32];
     time_t now = time(NULL);
@@ -168,13 +186,14 @@ cJSON *scl_bench_record(const scl_bench_options *options, const scl_device_info 
     cJSON_AddStringToObject(record, "samcl", scl_version());
     cJSON_AddStringToObject(record, "date", date);
     add_machine(record);
-    add_device(record, device, identity);
+    add_device(record, device);
+    add_ceiling(record, &device->ceiling);
     add_settings(record, options);
     cJSON_AddArrayToObject(record, "cases");
     return record;
 }
 
-static void add_times(cJSON *item, const scl_bench_result *r)
+static void add_times(cJSON *item, const scl_bench_result *r, const scl_ceiling *ceiling)
 {
     scl_bench_summary s = scl_bench_summarize(r->samples, r->count);
     const struct {
@@ -187,14 +206,15 @@ static void add_times(cJSON *item, const scl_bench_result *r)
                {"p90", s.p90},
                {"mad", s.mad},
                {"gflops_per_s", 1e-9 * r->flops / s.median},
-               {"gbytes_per_s", 1e-9 * r->bytes / s.median}};
+               {"gbytes_per_s", 1e-9 * r->bytes / s.median},
+               {"percent_of_ceiling", scl_bench_percent_of_ceiling(r, ceiling)}};
     cJSON_AddItemToObject(item, "samples", cJSON_CreateDoubleArray(r->samples, (int)r->count));
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         cJSON_AddNumberToObject(item, all[i].name, all[i].value);
 }
 
 void scl_bench_record_case(cJSON *record, const scl_bench_case *c, const scl_bench_result *r,
-                           const char *error)
+                           const scl_ceiling *ceiling, const char *error)
 {
     cJSON *item = cJSON_CreateObject();
     cJSON_AddItemToArray(cJSON_GetObjectItem(record, "cases"), item);
@@ -210,7 +230,8 @@ void scl_bench_record_case(cJSON *record, const scl_bench_case *c, const scl_ben
     cJSON_AddNumberToObject(item, "trained", (double)r->trained);
     cJSON_AddNumberToObject(item, "open", r->open_seconds);
     cJSON_AddNumberToObject(item, "first", r->first_seconds);
-    add_times(item, r);
+    cJSON_AddBoolToObject(item, "traced", r->traced);
+    add_times(item, r, ceiling);
     cJSON_AddNumberToObject(item, "device_peak_bytes", (double)r->device_peak);
     cJSON_AddNumberToObject(item, "process_peak_bytes", (double)r->process_peak);
 }

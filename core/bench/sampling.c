@@ -35,17 +35,34 @@ size_t scl_bench_process_peak(void)
     return kib * 1024;
 }
 
-static void note_memory(const scl_device *device, scl_bench_result *result)
+scl_status scl_bench_device_measure(scl_device *device, scl_bench_device *out, scl_error *err)
 {
-    result->device_peak = device->bytes_peak;
-    result->process_peak = scl_bench_process_peak();
+    out->info = device->info;
+    out->identity = scl_device_identity(device);
+    return scl_ceiling_measure(device, &out->ceiling, err);
 }
 
-static scl_status take_samples(scl_bench_work *work, const scl_bench_options *options,
-                               const scl_device *device, scl_bench_result *result, scl_error *err)
+scl_status scl_bench_start(const scl_bench_case *c, const scl_bench_options *options,
+                           scl_device *device, scl_bench_work *work, scl_bench_result *result,
+                           scl_error *err)
+{
+    *result = (scl_bench_result){0};
+    double start = now();
+    SCL_TRY(scl_bench_open(c, options, device, work, err));
+    result->open_seconds = now() - start;
+    memcpy(result->shape, work->shape, sizeof work->shape);
+    result->flops = work->flops;
+    result->bytes = work->bytes;
+    result->trained = work->trained;
+    return scl_bench_sample(work, &result->first_seconds, err);
+}
+
+scl_status scl_bench_take_samples(scl_bench_work *work, const scl_bench_options *options,
+                                  const scl_device *device, scl_bench_result *result,
+                                  scl_error *err)
 {
     double total = 0;
-    SCL_TRY(scl_bench_sample(work, &result->first_seconds, err));
+    result->traced = device->profile != NULL;
     while (result->count < SCL_BENCH_MAX_SAMPLES &&
            (result->count < (size_t)options->repeat || total < options->min_seconds)) {
         double *sample = &result->samples[result->count];
@@ -53,24 +70,7 @@ static scl_status take_samples(scl_bench_work *work, const scl_bench_options *op
         total += *sample;
         result->count++;
     }
-    note_memory(device, result);
+    result->device_peak = device->bytes_peak;
+    result->process_peak = scl_bench_process_peak();
     return SCL_OK;
-}
-
-scl_status scl_bench_measure(const scl_bench_case *c, const scl_bench_options *options,
-                             scl_device *device, scl_bench_result *result, scl_error *err)
-{
-    scl_bench_work work;
-    *result = (scl_bench_result){0};
-    double start = now();
-    scl_status status = scl_bench_open(c, options, device, &work, err);
-    result->open_seconds = now() - start;
-    memcpy(result->shape, work.shape, sizeof work.shape);
-    result->flops = work.flops;
-    result->bytes = work.bytes;
-    result->trained = work.trained;
-    if (status == SCL_OK)
-        status = take_samples(&work, options, device, result, err);
-    scl_bench_close(&work);
-    return status;
 }

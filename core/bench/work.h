@@ -28,8 +28,9 @@ extern const scl_bench_family scl_bench_gemm, scl_bench_attention, scl_bench_ops
 void scl_bench_shape(scl_bench_work *work, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Adds what these nodes compute, and the bytes of the tensors that they read and write. */
-void scl_bench_count(scl_bench_work *work, scl_node *const *nodes, size_t count);
+/* Adds what these nodes compute and the bytes that they move. */
+void scl_bench_count(scl_bench_work *work, const scl_device *device, scl_node *const *nodes,
+                     size_t count);
 
 /* Uniform in -1..1, the same for the same name. */
 void scl_bench_fill(const char *name, float *values, size_t count);

@@ -19,6 +19,11 @@ size_t scl_device_bytes_left(const scl_device *device)
     return device->bytes_in_use < limit ? limit - device->bytes_in_use : 0;
 }
 
+double scl_device_node_bytes(const scl_device *device, const scl_node *node)
+{
+    return scl_node_values(node) * (double)device->backend->element_size(SCL_F32);
+}
+
 void scl_device_count_bytes(scl_device *device, ptrdiff_t bytes)
 {
     device->bytes_in_use = (size_t)((ptrdiff_t)device->bytes_in_use + bytes);

@@ -80,6 +80,9 @@ scl_hash128 scl_device_identity(const scl_device *device);
 /* What buffers may still take: of the budget, or of the device's memory without one. */
 size_t scl_device_bytes_left(const scl_device *device);
 
+/* Bytes that must move for the node on this device: those of scl_node_values. */
+double scl_device_node_bytes(const scl_device *device, const scl_node *node);
+
 /* Counts a buffer of `bytes` as made (positive) or released (negative). */
 void scl_device_count_bytes(scl_device *device, ptrdiff_t bytes);
 

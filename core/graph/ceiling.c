@@ -141,3 +141,18 @@ scl_status scl_ceiling_measure(scl_device *device, scl_ceiling *out, scl_error *
     device->bytes_peak = peak;
     return status == SCL_OK ? SCL_OK : scl_error_prefix(err, "measuring the device");
 }
+
+double scl_ceiling_seconds(const scl_ceiling *ceiling, double flops, double bytes)
+{
+    double compute = flops / ceiling->flops_per_second, move = bytes / ceiling->bytes_per_second;
+    return compute > move ? compute : move;
+}
+
+void scl_ceiling_describe(const scl_ceiling *c, scl_str *out)
+{
+    char bytes[SCL_BYTES_TEXT];
+    long long side = c->product_side;
+    scl_str_add(out, "%.2f GFLOP/s in a product of %lld x %lld x %lld, %.2f GB/s in a copy of %s",
+                1e-9 * c->flops_per_second, side, side, side, 1e-9 * c->bytes_per_second,
+                scl_bytes_text(c->copy_bytes, bytes));
+}

@@ -201,7 +201,7 @@ const scl_op_info *scl_op_describe(scl_op op);
 /* Multiply-adds counted as 2; 0 for data movement. */
 double scl_node_flops(const scl_node *node);
 /* Values that must move: each distinct input read once and each output written once, or the part of
- * an input that a slice takes. A lower bound. */
+ * an input that a slice takes; none for a view. A lower bound. scl_device_node_bytes has bytes. */
 double scl_node_values(const scl_node *node);
 
 /* Shapes. */

@@ -47,6 +47,8 @@ double scl_node_values(const scl_node *node)
     const int moments = 4; /* the inputs of an optimizer from here on are written, too */
     bool optimizer = node->op == SCL_OP_SGD || node->op == SCL_OP_ADAM;
     double read = 0, written = 0;
+    if ((scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0)
+        return 0;
     for (int i = 0; i < node->input_count; i++) {
         if (node->inputs[i] == NULL || seen_before(node, i))
             continue;

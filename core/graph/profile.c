@@ -153,7 +153,7 @@ void scl_profile_launch(scl_profile *p, const scl_node *node, const scl_kernel_t
     int64_t key[SCL_PROFILE_KEY];
     uint64_t nanoseconds = 0;
     double flops = scl_node_flops(node);
-    double bytes = scl_node_values(node) * (double)p->device->backend->element_size(SCL_F32);
+    double bytes = scl_device_node_bytes(p->device, node);
     if (count == 0)
         return;
     make_key(node, key);

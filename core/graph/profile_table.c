@@ -71,14 +71,12 @@ static void add(line *sum, const line *more)
 
 static line line_of(const scl_profile_row *row, const scl_ceiling *ceiling)
 {
-    double compute = row->flops / ceiling->flops_per_second;
-    double move = row->bytes / ceiling->bytes_per_second;
     return (line){.row = row,
                   .calls = row->calls,
                   .nanoseconds = row->nanoseconds,
                   .flops = row->flops,
                   .bytes = row->bytes,
-                  .least = 1e9 * (compute > move ? compute : move)};
+                  .least = 1e9 * scl_ceiling_seconds(ceiling, row->flops, row->bytes)};
 }
 
 /* Dearest op first, and in it the dearest shape. */
@@ -179,7 +177,6 @@ static void write_phases(scl_str *out, const scl_profile *p)
 
 void scl_profile_table(const scl_profile *p, const scl_ceiling *ceiling, scl_str *out)
 {
-    char bytes[SCL_BYTES_TEXT];
     line *lines = sorted_lines(p, ceiling);
     if (lines == NULL) {
         out->failed = true;
@@ -190,18 +187,13 @@ void scl_profile_table(const scl_profile *p, const scl_ceiling *ceiling, scl_str
     scl_free(lines);
     write_phases(out, p);
     double span = (double)(p->last_end - p->first_start), busy = (double)p->busy_in_span;
-    scl_str_add(
-        out,
-        "\nFrom the first op to the last, in %.3f s, the device did nothing for %.1f %% of "
-        "the time.\n"
-        "100 %% of the ceiling, measured before: %.2f GFLOP/s in a product of %lld x %lld x "
-        "%lld, %.2f GB/s in a copy of %s.\n"
-        "Bytes count inputs and outputs once; what fits a cache may pass 100 %%. Noting all this "
-        "took "
-        "the host %.3f s.\n",
-        1e-9 * span, span > 0 ? 100.0 * (span - busy) / span : 0.0,
-        1e-9 * ceiling->flops_per_second, (long long)ceiling->product_side,
-        (long long)ceiling->product_side, (long long)ceiling->product_side,
-        1e-9 * ceiling->bytes_per_second, scl_bytes_text(ceiling->copy_bytes, bytes),
-        1e-9 * (double)p->own);
+    scl_str_add(out,
+                "\nFrom the first op to the last, in %.3f s, the device did nothing for %.1f %% of "
+                "the time.\n100 %% of the ceiling, measured before: ",
+                1e-9 * span, span > 0 ? 100.0 * (span - busy) / span : 0.0);
+    scl_ceiling_describe(ceiling, out);
+    scl_str_add(out,
+                ".\nBytes count inputs and outputs once; what fits a cache may pass 100 %%. Noting "
+                "all this took the host %.3f s.\n",
+                1e-9 * (double)p->own);
 }

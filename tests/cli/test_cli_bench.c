@@ -5,6 +5,7 @@
 #include "io/json.h"
 #include "io/weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -61,6 +62,12 @@ static void misuse_is_told(void **state)
     EXPECT(2, "multiple of the patch size", "bench", "--image-size", "100");
     EXPECT(2, ".json", "bench", "--json", "out.txt");
     EXPECT(2, "expected one case, found 3", "bench", "--serve", "gemm/qkv");
+    EXPECT(2, "--trace: expected one case, found 3", "bench", "gemm/qkv", "--trace", "t.json");
+    EXPECT(2, "--trace: expected a name that ends in .json, found t.txt", "bench", "op/add",
+           "--trace", "t.txt");
+    EXPECT(2, "t.json is given for two outputs", "bench", "op/add", "--json", "t.json", "--trace",
+           "t.json");
+    EXPECT(2, "leave --trace out", "bench", "op/add", "--serve", "--trace", "t.json");
     EXPECT(2, "unknown key `optimiser`", "bench", PLAIN, "step/lora", "train.optimiser=sgd");
     EXPECT(3, "No such file", "bench", "--checkpoint", "missing.pth");
     EXPECT(4, "opencl:99", "bench", "op/add", "--device", "opencl:99", "--json", "out.json");
@@ -74,8 +81,22 @@ static double number(const cJSON *object, const char *key)
     return value;
 }
 
-static void check_case(const cJSON *item, const scl_bench_case *c, int repeat)
+/* What the record's ceiling needs for the case's work, of the median. */
+static void check_percent(const cJSON *record, const cJSON *item)
 {
+    const cJSON *ceiling = NULL;
+    assert_ok(scl_json_object(record, "ceiling", "bench.json", &ceiling, &test_error));
+    assert_true(number(ceiling, "product_side") >= 256 && number(ceiling, "copy_bytes") > 0);
+    double compute = number(item, "flops") / number(ceiling, "gflops_per_s");
+    double move = number(item, "bytes") / number(ceiling, "gbytes_per_s");
+    double percent = 1e-7 * fmax(compute, move) / number(item, "median");
+    assert_true(percent > 0);
+    assert_true(fabs(number(item, "percent_of_ceiling") - percent) <= 1e-9 * percent);
+}
+
+static void check_case(const cJSON *record, int place, const scl_bench_case *c, int repeat)
+{
+    const cJSON *item = cJSON_GetArrayItem(cJSON_GetObjectItem(record, "cases"), place);
     const cJSON *samples = NULL;
     const char *name = NULL;
     assert_ok(scl_json_string(item, "name", "bench.json", &name, &test_error));
@@ -90,7 +111,8 @@ static void check_case(const cJSON *item, const scl_bench_case *c, int repeat)
     assert_true(number(item, "bytes") > 0 && number(item, "device_peak_bytes") > 0);
     assert_true(number(item, "process_peak_bytes") > 0);
     double rate = 1e-9 * number(item, "flops") / number(item, "median");
-    assert_true(rate - number(item, "gflops_per_s") <= 1e-9 * rate);
+    assert_true(fabs(number(item, "gflops_per_s") - rate) <= 1e-9 * rate);
+    check_percent(record, item);
 }
 
 static size_t find_case(const char *name)
@@ -121,10 +143,10 @@ static void every_case_is_measured(void **state)
     assert_ok(scl_json_array(record, "cases", "bench.json", &cases, &test_error));
     assert_int_equal(cJSON_GetArraySize(cases), scl_bench_case_count());
     for (size_t i = 0; i < scl_bench_case_count(); i++)
-        check_case(cJSON_GetArrayItem(cases, (int)i), scl_bench_case_at(i), 2);
+        check_case(record, (int)i, scl_bench_case_at(i), 2);
     const cJSON *qkv = cJSON_GetArrayItem(cases, 0); /* 16 x 384 x 128 */
     assert_true(number(qkv, "flops") == 2.0 * 16 * 384 * 128);
-    assert_true(number(qkv, "bytes") == 4.0 * (16 * 128 + 384 * 128 + 16 * 384));
+    assert_true(number(qkv, "bytes") == sizeof(double) * (16 * 128 + 384 * 128 + 16 * 384));
     cJSON_Delete(record);
 }
 
@@ -144,7 +166,7 @@ static void a_device_is_measured(void **state)
     EXPECT(0, "step/decoder", "bench", PLAIN, "step/decoder", "train.optimizer.type=sgd",
            "--repeat", "1", "--min-time", "0", "--json", "sgd.json");
     assert_non_null(strstr(read_text("sgd.json"), "\"train.optimizer.type=sgd\""));
-    EXPECT(0, "GFLOP/s", "bench", SMALL, "gemm/qkv", "attention/window32", "step/decoder",
+    EXPECT(0, "% ceiling", "bench", SMALL, "gemm/qkv", "attention/window32", "step/decoder",
            "--repeat", "1", "--min-time", "0");
 }
 
@@ -170,8 +192,8 @@ static void failures_are_recorded(void **state)
     assert_non_null(strstr(o.err, "1 of 2 cases failed, the first: step/lora: "));
     assert_ok(scl_json_load("failed.json", &record, &test_error));
     assert_ok(scl_json_array(record, "cases", "failed.json", &cases, &test_error));
-    const cJSON *added = cJSON_GetArrayItem(cases, 0), *lora = cJSON_GetArrayItem(cases, 1);
-    check_case(added, scl_bench_case_at(find_case("op/add")), 1);
+    const cJSON *lora = cJSON_GetArrayItem(cases, 1);
+    check_case(record, 0, scl_bench_case_at(find_case("op/add")), 1);
     assert_ok(scl_json_string(lora, "error", "failed.json", &text, &test_error));
     assert_non_null(strstr(text, "lora"));
     assert_null(cJSON_GetObjectItem(lora, "samples"));

@@ -115,10 +115,35 @@ static void the_other_verbs_are_traced(void **state)
     cJSON_Delete(root);
 }
 
+/* Samples of a case, without its first run, and with the ceiling that the case is judged by. */
+static void a_case_of_bench_is_traced(void **state)
+{
+    (void)state;
+    const cJSON *events = NULL;
+    char at_best[128];
+    outcome o = RUN("bench", "gemm/qkv/nt", "--model-type", "vit_nano", "--image-size", "32",
+                    "--repeat", "4", "--min-time", "0", "--trace", "b.json");
+    assert_int_equal(o.code, 0);
+    check_table("b.txt", o.err);
+    assert_null(strstr(o.err, "measuring"));
+    const char *ceiling = strstr(o.out, "at best ");
+    assert_non_null(ceiling);
+    assert_int_equal(sscanf(ceiling, "at best %127[^\n]", at_best), 1);
+    assert_non_null(strstr(o.err, at_best));
+    cJSON *root = trace_load("b.json", &events);
+    size_t products = 0;
+    const cJSON *event; /* a kernel of the product may be named gemm, too */
+    cJSON_ArrayForEach(event, events) products += strcmp(trace_argument(event, "op"), "gemm") == 0;
+    assert_int_equal(products, 4);
+    cJSON_Delete(root);
+    EXPECT(1, "1 of 1 cases failed, the first: gemm/qkv/nt: /dev/full: could not be saved", "bench",
+           "gemm/qkv/nt", "--model-type", "vit_nano", "--image-size", "32", "--trace", "/dev/full");
+}
+
 static void mistakes_are_said_before_the_work(void **state)
 {
     (void)state;
-    const char *const verbs[] = {"train", "eval", "predict", "encode"};
+    const char *const verbs[] = {"train", "eval", "predict", "encode", "bench"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         EXPECT(0, "--trace FILE.json", verbs[i], "-h");
     assert_int_equal(mkdir("folder.json", 0700), 0);
@@ -212,6 +237,7 @@ int main(void)
         cmocka_unit_test(training_is_traced),
         cmocka_unit_test(a_trace_changes_no_weight),
         cmocka_unit_test(the_other_verbs_are_traced),
+        cmocka_unit_test(a_case_of_bench_is_traced),
         cmocka_unit_test(mistakes_are_said_before_the_work),
         cmocka_unit_test(a_failed_run_is_traced),
         cmocka_unit_test(an_interrupted_run_is_traced),

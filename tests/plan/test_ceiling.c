@@ -49,9 +49,27 @@ static void limits_are_kept(void **state)
     scl_device_close(device);
 }
 
+static void work_takes_the_longer_of_two(void **state)
+{
+    (void)state;
+    const scl_ceiling c = {.flops_per_second = 4e9,
+                           .bytes_per_second = 2e9,
+                           .product_side = 512,
+                           .copy_bytes = 1 << 20};
+    scl_str text = {0};
+    assert_true(scl_ceiling_seconds(&c, 8e9, 2e9) == 2);
+    assert_true(scl_ceiling_seconds(&c, 8e9, 6e9) == 3);
+    assert_true(scl_ceiling_seconds(&c, 0, 1e9) == 0.5);
+    scl_ceiling_describe(&c, &text);
+    assert_string_equal(scl_str_text(&text), "4.00 GFLOP/s in a product of 512 x 512 x 512, "
+                                             "2.00 GB/s in a copy of 1.0 MiB");
+    scl_str_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(measured_on_each_backend),
-                                       cmocka_unit_test(limits_are_kept)};
+                                       cmocka_unit_test(limits_are_kept),
+                                       cmocka_unit_test(work_takes_the_longer_of_two)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

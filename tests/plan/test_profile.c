@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "graph/compiled.h"
+#include "graph/ops.h"
 #include "graph/profile.h"
 #include "plan/network.h"
 #include "registry.h"
@@ -74,6 +75,30 @@ static void known_products_have_their_numbers(void **state)
         run_products(device); /* as before */
         scl_device_close(device);
     }
+}
+
+/* What must move: each tensor once, a slice only what it takes, a view nothing. */
+static void nodes_move_each_tensor_once(void **state)
+{
+    (void)state;
+    scl_graph *g = scl_graph_create(&test_error);
+    scl_tensor *x = scl_input(g, "x", SCL_F32, SCL_SHAPE(6, 4));
+    scl_tensor *flat = scl_reshape(g, x, SCL_SHAPE(24));
+    scl_tensor *m = scl_state(g, "m", SCL_SHAPE(24)), *v = scl_state(g, "v", SCL_SHAPE(24));
+    scl_tensor *p = scl_parameter(g, "p", SCL_SHAPE(24), (scl_init){0}, true);
+    const scl_optimizer_attr adam = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    scl_tensor *hyper = scl_input(g, "hyper", SCL_F32, SCL_SHAPE(4));
+    scl_add(g, x, x);
+    scl_slice(g, x, 0, 1, 2);
+    scl_mul(g, scl_reshape(g, x, SCL_SHAPE(24)), flat); /* two views of one tensor */
+    scl_adam(g, p, flat, m, v, hyper, NULL, &adam);
+    assert_ok(scl_graph_status(g, &test_error));
+    /* Of Adam: parameter and moments twice, the gradient and four numbers once. */
+    const double wanted[] = {0, 2 * 24, 2 * 8, 0, 2 * 24, 7 * 24 + 4};
+    assert_int_equal(g->node_count, sizeof wanted / sizeof *wanted);
+    for (size_t i = 0; i < g->node_count; i++)
+        assert_true(scl_node_values(g->nodes[i]) == wanted[i]);
+    scl_graph_free(g);
 }
 
 static void run_network(scl_device *device, const network *n, scl_compiled *c, int times)
@@ -327,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_products_have_their_numbers),
+        cmocka_unit_test(nodes_move_each_tensor_once),
         cmocka_unit_test(every_launched_node_is_in_the_trace),
         cmocka_unit_test(long_stretches_without_a_read_are_whole),
         cmocka_unit_test(table_adds_up),

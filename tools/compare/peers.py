@@ -14,6 +14,7 @@ import os
 import pathlib
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -47,8 +48,9 @@ class OpenBlas:
         function("openblas_set_num_threads")(THREADS)
         for name in ("openblas_get_config", "openblas_get_corename"):
             function(name).restype = ctypes.c_char_p
-        core = function("openblas_get_corename")().decode()
-        self.about = f"{function('openblas_get_config')().decode()}; kernel {core}"
+        self.about = (f"{function('openblas_get_config')().decode()}, "
+                      f"kernel {function('openblas_get_corename')().decode()}, "
+                      f"{function('openblas_get_num_threads')()} threads")
         self.sgemm = function("cblas_sgemm")
         form = case.rsplit("/", 1)[1]
         self.a, self.b = (data[n] for n in {"nt": "xw", "nn": ("dy", "w"), "tn": ("dy", "x")}[form])
@@ -85,9 +87,11 @@ def numpy_openblas(case, data, model):
 
 
 class Torch:
-    def __init__(self, about=""):
+    def __init__(self, library="torch"):
         self.torch = torch_with_threads()
-        self.about = f"torch {self.torch.__version__}{about}, {self.torch.get_num_threads()} threads"
+        packages = dict.fromkeys(("torch", library))
+        self.about = ", ".join(f"{name} {version(name)}" for name in packages)
+        self.about += f", {self.torch.get_num_threads()} threads"
 
     def tensor(self, array):
         return self.torch.from_numpy(np.ascontiguousarray(array))
@@ -129,7 +133,7 @@ class Meta(Torch):
     FIRST_WEIGHT = "image_encoder.patch_embed.proj.weight"
 
     def __init__(self, model):
-        super().__init__(", segment-anything 1.0")
+        super().__init__("segment-anything")
         from safetensors.torch import load_file as load
         from segment_anything import sam_model_registry
 
@@ -166,7 +170,7 @@ class Hf(Torch):
     def __init__(self, model):
         import transformers
 
-        super().__init__(f", transformers {transformers.__version__}")
+        super().__init__("transformers")
         self.sam = transformers.SamModel.from_pretrained(model, attn_implementation="sdpa")
         self.sam.train()
         self.model = self.sam
@@ -191,6 +195,8 @@ class Hf(Torch):
             self.about += f", peft {peft.__version__}"
         elif what == "decoder":
             self.sam.requires_grad_(False)
+        else:  # a constant in Meta's model and in samcl
+            self.sam.shared_image_embedding.requires_grad_(False)
         if what in ("lora", "decoder"):
             self.sam.mask_decoder.requires_grad_(True)
         return self.model
