@@ -68,18 +68,15 @@ static void list_ops(const scl_recompute *again, size_t count, char text[CHOICE_
     }
 }
 
-/* The ladder, a row for each of these shares of more work. */
+/* The ladder, a row for each of these shares of more work than is done now. */
 static void add_ladder(report *r)
 {
-    static const double shares[] = {0.01, 0.03, 0.1, 0.2, 0.4, 1e9};
+    static const double shares[] = {0.03, 0.1, 0.2, 0.4, 1e9};
     const scl_recompute *again = &r->again;
     double plain_work = r->now.work / (1 + r->now.again_work);
     size_t beside = r->now.total - r->now.step_bytes, told = 0;
-    if (r->now.again_count > 0)
-        r->choices[r->choice_count++] = (choice){.settings = "memory_budget=null",
-                                                 .note = "nothing runs again",
-                                                 .bytes = beside + r->now.plain_bytes,
-                                                 .work = plain_work / r->now.work};
+    while (told < again->step_count && again->steps[told].work <= r->now.again_work)
+        told++;
     for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
         size_t count = told;
         while (count < again->step_count && again->steps[count].work <= shares[k])
@@ -122,6 +119,8 @@ static void add_settings(report *r)
     snprintf(window, sizeof window, "train.grad_accum_steps=%lld",
              (long long)(now->batch_size * now->window));
     snprintf(size, sizeof size, "model.image_size=%lld", (long long)(now->image_size / 2));
+    if (r->device->memory_budget > 0)
+        try_settings(r, "memory_budget=null", NULL, "runs again what costs next to nothing");
     if (now->batch_size > 1)
         try_settings(r, "train.batch_size=1", window, "the same updates");
     if (now->objects > 1)

@@ -273,8 +273,8 @@ static const scl_param root_params[] = {
     ANY(output_dir, STRING, "runs", "folder the run's own folder is made in"),
     ROW(memory_budget, BYTES, "null", 1048576, INFINITY,
         "device memory that training and its validation may take, such as 8GiB: where a step would "
-        "need "
-        "more, parts of its forward pass run again for the gradients; null: all of the device's"),
+        "need more, parts of its forward pass run again for the gradients; null: all of the "
+        "device's, and only what costs next to nothing runs again"),
     ANY(train_also, STRINGS, "[]",
         "parameters trained besides the adapter's, as names with * and ?"),
 };

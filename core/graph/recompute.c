@@ -3,6 +3,7 @@
 
 #include "graph/plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,15 +262,16 @@ static scl_status note_step(search *s, const candidate *c, double work, scl_erro
     return SCL_OK;
 }
 
-/* Takes a candidate, or gives one back, where `most` bytes or less are live then. */
-static scl_status flip(search *s, candidate *c, size_t most, bool *done, double *work,
-                       scl_error *err)
+/* Takes a candidate, or gives one back, where `most` bytes or less are live then, and `most_work`
+ * is done again. */
+static scl_status flip(search *s, candidate *c, size_t most, double most_work, bool *done,
+                       double *work, scl_error *err)
 {
     size_t live = 0;
     c->taken = !c->taken;
     drop_taken(s);
     SCL_TRY(try_again(s, &live, work, err));
-    *done = live <= most;
+    *done = live <= most && *work <= most_work;
     if (*done)
         s->live_bytes = live;
     else
@@ -278,17 +280,17 @@ static scl_status flip(search *s, candidate *c, size_t most, bool *done, double 
 }
 
 /* From the cheapest on, over and over, as what does not help now may help when others are gone. */
-static scl_status take_cheapest(search *s, size_t budget, scl_error *err)
+static scl_status take_cheapest(search *s, scl_recompute_goal goal, scl_error *err)
 {
     bool gained = true;
-    while (gained && s->live_bytes > budget) {
+    while (gained && (s->live_bytes > goal.bytes || goal.spare_work > 0)) {
         gained = false;
-        for (size_t i = 0; i < s->candidate_count && s->live_bytes > budget; i++) {
-            bool done = false;
-            double work = 0;
-            if (s->candidates[i].taken)
+        for (size_t i = 0; i < s->candidate_count; i++) {
+            bool done = false, met = s->live_bytes <= goal.bytes;
+            double work = 0, most_work = met ? goal.spare_work : HUGE_VAL;
+            if (s->candidates[i].taken || most_work == 0)
                 continue;
-            SCL_TRY(flip(s, &s->candidates[i], s->live_bytes - 1, &done, &work, err));
+            SCL_TRY(flip(s, &s->candidates[i], s->live_bytes - 1, most_work, &done, &work, err));
             gained |= done;
             if (done)
                 SCL_TRY(note_step(s, &s->candidates[i], work, err));
@@ -298,14 +300,15 @@ static scl_status take_cheapest(search *s, size_t budget, scl_error *err)
 }
 
 /* What later choices made needless is kept after all, the dearest first. */
-static scl_status give_back_dearest(search *s, size_t budget, scl_error *err)
+static scl_status give_back_dearest(search *s, scl_recompute_goal goal, scl_error *err)
 {
-    size_t most = s->live_bytes > budget ? s->live_bytes : budget;
+    bool spend = s->live_bytes > goal.bytes || goal.spare_work > 0;
+    size_t most = spend ? s->live_bytes : goal.bytes;
     for (size_t i = s->candidate_count; i-- > 0;) {
         bool done = false;
         double work = 0;
         if (s->candidates[i].taken)
-            SCL_TRY(flip(s, &s->candidates[i], most, &done, &work, err));
+            SCL_TRY(flip(s, &s->candidates[i], most, HUGE_VAL, &done, &work, err));
     }
     drop_taken(s);
     return SCL_OK;
@@ -352,7 +355,7 @@ static scl_status prepare(search *s, scl_error *err)
 }
 
 scl_status scl_recompute_choose(scl_graph *graph, const scl_pass *pass, scl_device *device,
-                                size_t budget, scl_recompute *out, scl_error *err)
+                                scl_recompute_goal goal, scl_recompute *out, scl_error *err)
 {
     SCL_TRY(scl_graph_status(graph, err));
     search s = {.graph = graph,
@@ -369,9 +372,9 @@ scl_status scl_recompute_choose(scl_graph *graph, const scl_pass *pass, scl_devi
                             ? scl_out_of_memory(err, pass->count * sizeof(candidate), "a plan")
                             : prepare(&s, err);
     if (status == SCL_OK)
-        status = take_cheapest(&s, budget, err);
+        status = take_cheapest(&s, goal, err);
     if (status == SCL_OK)
-        status = give_back_dearest(&s, budget, err);
+        status = give_back_dearest(&s, goal, err);
     if (status == SCL_OK)
         status = apply(&s, err);
     scl_free(s.index_of);

@@ -35,11 +35,16 @@ typedef struct scl_recompute {
     size_t step_count;
 } scl_recompute;
 
-/* Chooses so that the plan's lower bound is at most `budget` bytes with the least work, or as small
- * as can be when that cannot be met, and adds what runs again to the graph. Call it after
- * autodiff, fusing and splitting. */
+/* What a plan should come to. */
+typedef struct scl_recompute_goal {
+    size_t bytes;      /* its lower bound at most */
+    double spare_work; /* so much, as a share of the pass's, is spent even when `bytes` is met */
+} scl_recompute_goal;
+
+/* Chooses what meets the goal with the least work, or the least there is when nothing meets it, and
+ * adds what runs again to the graph. Call it after autodiff, fusing and splitting. */
 scl_status scl_recompute_choose(scl_graph *graph, const scl_pass *pass, scl_device *device,
-                                size_t budget, scl_recompute *out, scl_error *err);
+                                scl_recompute_goal goal, scl_recompute *out, scl_error *err);
 void scl_recompute_free(scl_recompute *recompute);
 
 /* Operations and traffic of a node in one number, to compare what costs time: FLOPs, and as many as

@@ -3,8 +3,13 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <stdio.h>
+
 /* Work that must be saved per byte kept: reading a byte back costs about as much as this. */
 #define MIN_FLOPS_PER_BYTE 2000.0
+
+/* Share of a step's work that is spent on less memory, asked or not: nobody can measure it. */
+#define FREE_WORK 0.01
 
 static bool worth_caching(const scl_split *split)
 {
@@ -67,14 +72,15 @@ static scl_status too_small(const scl_step_options *options, size_t arena, size_
 
 static void tell(const scl_step_plan *p, const scl_device *device)
 {
-    char plain[SCL_BYTES_TEXT], now[SCL_BYTES_TEXT], most[SCL_BYTES_TEXT];
+    char plain[SCL_BYTES_TEXT], now[SCL_BYTES_TEXT], most[SCL_BYTES_TEXT], why[128] = "";
     bool budget = device->memory_budget > 0;
+    if (p->again_work > FREE_WORK)
+        snprintf(why, sizeof why, "to fit %s %s, ", budget ? "memory_budget" : "the device's",
+                 scl_bytes_text(budget ? device->memory_budget : device->info.memory_bytes, most));
     scl_log(SCL_LOG_INFO,
-            "to fit %s %s, %zu operations of the forward pass run again for the gradients (%.1f %% "
-            "more work): activations take %s instead of %s",
-            budget ? "memory_budget" : "the device's",
-            scl_bytes_text(budget ? device->memory_budget : device->info.memory_bytes, most),
-            p->again_count, 100 * p->again_work, scl_bytes_text(p->plan->arena_bytes, now),
+            "%s%zu operations of the forward pass run again for the gradients (%.1f %% more "
+            "work): activations take %s instead of %s",
+            why, p->again_count, 100 * p->again_work, scl_bytes_text(p->plan->arena_bytes, now),
             scl_bytes_text(p->plain_bytes, plain));
 }
 
@@ -86,13 +92,13 @@ static scl_status plan_nodes(const scl_step_graph *graph, scl_node *const *nodes
     return scl_plan_create(graph->graph, nodes, count, device, &out->plan, err);
 }
 
-/* Plans what is computed again for a lower bound of `budget`, and moves the marks to it. */
+/* Plans what is computed again for a lower bound of `bytes`, and moves the marks to it. */
 static scl_status plan_smaller(const scl_step_graph *graph, const scl_pass *pass,
-                               scl_device *device, size_t budget, scl_step_plan *out,
-                               scl_error *err)
+                               scl_device *device, size_t bytes, scl_step_plan *out, scl_error *err)
 {
     scl_recompute again = {0};
-    SCL_TRY(scl_recompute_choose(graph->graph, pass, device, budget, &again, err));
+    scl_recompute_goal goal = {.bytes = bytes, .spare_work = FREE_WORK};
+    SCL_TRY(scl_recompute_choose(graph->graph, pass, device, goal, &again, err));
     scl_status status = plan_nodes(graph, again.nodes, again.count, device, out, err);
     find_marks(graph, pass, out);
     out->backward_begin = pass->backward < pass->count ? again.places[pass->backward] : again.count;
@@ -116,6 +122,8 @@ scl_status scl_step_plan_make(const scl_step_graph *graph, const scl_split *spli
     size_t leaves = scl_schedule_leaf_bytes(out->plan, options->model->store);
     size_t left = scl_device_bytes_left(device), room = left > leaves ? left - leaves : 0;
     size_t budget = room;
+    if (pass.backward < pass.count)
+        SCL_TRY(plan_smaller(graph, &pass, device, budget, out, err));
     while (out->plan->arena_bytes > room) {
         size_t before = out->plan->arena_bytes;
         SCL_TRY(plan_smaller(graph, &pass, device, budget, out, err));
@@ -139,5 +147,5 @@ scl_status scl_step_plan_choices(const scl_step_graph *graph, const scl_split *s
                                  scl_device *device, scl_recompute *choices, scl_error *err)
 {
     scl_pass pass = pass_of(graph, split);
-    return scl_recompute_choose(graph->graph, &pass, device, 0, choices, err);
+    return scl_recompute_choose(graph->graph, &pass, device, (scl_recompute_goal){0}, choices, err);
 }

@@ -127,16 +127,22 @@ static void run(const trained *t, scl_node *const *nodes, size_t count, result *
     scl_plan_free(plan);
 }
 
-static void run_within(int frozen, size_t budget, scl_recompute *again, result *r, size_t *arena)
+static void run_towards(int frozen, scl_recompute_goal goal, scl_recompute *again, result *r,
+                        size_t *arena)
 {
     trained t = build(frozen);
-    assert_ok(scl_recompute_choose(t.graph, &t.pass, device, budget, again, &test_error));
+    assert_ok(scl_recompute_choose(t.graph, &t.pass, device, goal, again, &test_error));
     for (size_t i = 0; i < t.pass.backward; i++)
         assert_ptr_equal(again->nodes[i], t.pass.nodes[i]);
     for (size_t i = 0; i < t.pass.count; i++)
         assert_int_equal(again->nodes[again->places[i]]->op, t.pass.nodes[i]->op);
     run(&t, again->nodes, again->count, r, arena);
     discard(&t);
+}
+
+static void run_within(int frozen, size_t budget, scl_recompute *again, result *r, size_t *arena)
+{
+    run_towards(frozen, (scl_recompute_goal){.bytes = budget}, again, r, arena);
 }
 
 static size_t plain(int frozen, result *r)
@@ -183,6 +189,23 @@ static void enough_memory_runs_nothing_again(void **state)
     scl_recompute_free(&again);
 }
 
+static void spare_work_is_spent_but_no_more(void **state)
+{
+    (void)state;
+    static result whole, r;
+    size_t arena, most = plain(0, &whole), before = most;
+    for (int percent = 5; percent <= 20; percent += 5) {
+        scl_recompute again = {0};
+        scl_recompute_goal goal = {.bytes = SIZE_MAX, .spare_work = percent / 100.0};
+        run_towards(0, goal, &again, &r, &arena);
+        assert_memory_equal(&r, &whole, sizeof r);
+        assert_true(again.work > 0 && again.work <= goal.spare_work);
+        assert_true(again.live_bytes < before);
+        before = again.live_bytes;
+        scl_recompute_free(&again);
+    }
+}
+
 static void each_choice_makes_it_smaller_and_cheap_ones_come_first(void **state)
 {
     (void)state;
@@ -224,7 +247,8 @@ static void every_failing_allocation_is_reported(void **state)
         scl_recompute again = {0};
         trained t = build(DEPTH - 2);
         scl_alloc_fail_after(n);
-        scl_status status = scl_recompute_choose(t.graph, &t.pass, device, 0, &again, &err);
+        scl_status status =
+            scl_recompute_choose(t.graph, &t.pass, device, (scl_recompute_goal){0}, &again, &err);
         scl_alloc_fail_after(-1);
         scl_recompute_free(&again);
         discard(&t);
@@ -241,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(less_memory_has_the_same_bits),
         cmocka_unit_test(enough_memory_runs_nothing_again),
+        cmocka_unit_test(spare_work_is_spent_but_no_more),
         cmocka_unit_test(each_choice_makes_it_smaller_and_cheap_ones_come_first),
         cmocka_unit_test(frozen_layers_never_run_again),
         cmocka_unit_test(every_failing_allocation_is_reported),

@@ -114,7 +114,8 @@ static void choices_are_kept_by_a_budget(void **state)
                       .setting_count = 2};
     assert_ok(plan(&o, &free_of_it, &choices, &test_error));
     assert_true(choices.step_count > 6);
-    assert_int_equal(free_of_it.again_count, 0);
+    assert_true(free_of_it.again_count > 0 && free_of_it.again_work <= 0.01);
+    assert_true(free_of_it.step_bytes < free_of_it.plain_bytes);
     const scl_recompute_step *middle = &choices.steps[choices.step_count / 2];
     size_t most = free_of_it.total - free_of_it.step_bytes + middle->live_bytes;
     snprintf(budget, sizeof budget, "memory_budget=%zu", most + most / 100);
@@ -122,8 +123,8 @@ static void choices_are_kept_by_a_budget(void **state)
     o.settings[o.setting_count++] = budget;
     assert_ok(plan(&o, &within, NULL, &test_error));
     assert_true(within.total <= most + most / 100);
-    assert_true(within.again_count > 0);
-    assert_int_equal(within.plain_bytes, free_of_it.step_bytes);
+    assert_true(within.again_count > free_of_it.again_count);
+    assert_int_equal(within.plain_bytes, free_of_it.plain_bytes);
 
     scl_error err = {0};
     o.settings[o.setting_count - 1] = "memory_budget=1MiB";
