@@ -71,7 +71,7 @@ ROWS = gemm_rows() + [
     Row("step/lora", {"hf": 12}, "vit_b", memory=2.5e9, slow=True),
     Row("step/full", {"meta": None, "hf": None}, "vit_b", memory=3.5e9, slow=True),
     Row("step/small", {"hf": 2.5}, "small"),
-    Row("step/lora", {}, memory=6.5 * GIB, slow=True, label="step/lora/vit_h",
+    Row("step/lora", {}, memory=6 * GIB, slow=True, label="step/lora/vit_h",
         options=("--model-type", "vit_h", "memory_budget=6GiB")),
 ] + growth_rows()
 
