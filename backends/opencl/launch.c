@@ -91,6 +91,20 @@ scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *w
     return status;
 }
 
+cl_work cl_stretch_work(const cl_device *device, const char *file, const char *kernel, size_t count)
+{
+    return (cl_work){.file = file,
+                     .kernel = kernel,
+                     .global = {cl_ceil_div(count, (size_t)device->tuning.stretch)},
+                     .local = {(size_t)device->tuning.chunk_items}};
+}
+
+size_t cl_rows_each(const cl_device *device, size_t row)
+{
+    size_t stretch = (size_t)device->tuning.stretch;
+    return device->tuning.cpu_kernels && row < stretch ? stretch / row : 1;
+}
+
 scl_status cl_launch_add_call(scl_launch *launch, const char *name, cl_call call, void *state,
                               scl_error *err)
 {

@@ -10,6 +10,7 @@
 
 BUILD(affine, scl_affine(g, x[0], -1.5f, 0.25f))
 BUILD(power, scl_pow(g, x[0], 1.7f))
+BUILD(squared_by_pow, scl_pow(g, scl_abs(g, x[0]), 2))
 BUILD(clamped, scl_clamp(g, x[0], -0.3f, 0.6f))
 BUILD(exponential, scl_exp(g, x[0]))
 BUILD(logarithm, scl_ln(g, x[0]))
@@ -132,7 +133,11 @@ static scl_tensor *cross_attention(scl_graph *g, scl_tensor **x, const int64_t *
 const op_case op_cases[] = {
     {"affine", affine, .shapes = {S2(7, 13)}},
     {"affine of one value", affine, .shapes = {S1(1)}},
+    {"affine of a stretch", affine, .shapes = {S1(2048)}},
+    {"affine of a stretch and one", affine, .shapes = {S1(2049)}},
+    {"affine of two stretches less one", affine, .shapes = {S1(4095)}},
     {"pow", power, .shapes = {S1(37)}, .low = 0.1f, .high = 2},
+    {"pow 2", squared_by_pow, .shapes = {S1(37)}},
     {"clamp", clamped, .shapes = {S1(65)}, .kinked = true},
     {"exp", exponential, .shapes = {S1(1027)}},
     {"log", logarithm, .shapes = {S1(33)}, .low = 0.05f, .high = 3},
@@ -151,6 +156,10 @@ const op_case op_cases[] = {
     {"add outer", added, .shapes = {S2(5, 1), S2(1, 7)}},
     {"add across the middle", added, .shapes = {S4(2, 1, 3, 17), S4(1, 5, 3, 1)}},
     {"add in five dimensions", added, .shapes = {{5, {2, 1, 3, 1, 5}}, {5, {1, 4, 1, 3, 5}}}},
+    {"add in five dimensions to many rows", added,
+     .shapes = {{5, {3, 1, 17, 1, 7}}, {5, {1, 5, 1, 13, 7}}}},
+    {"add to rows longer than a stretch", added, .shapes = {S2(3, 2051), S1(2051)}},
+    {"add a column to long rows", added, .shapes = {S2(3, 4097), S2(3, 1)}},
     {"sub", subtracted, .shapes = {S2(3, 100), S1(100)}},
     {"mul", multiplied, .shapes = {S3(2, 3, 35), S3(2, 1, 35)}},
     {"mul by itself", squared, .shapes = {S1(77)}},
