@@ -110,6 +110,8 @@ cl_work cl_stretch_work(const cl_device *device, const char *file, const char *k
                         size_t count);
 /* How many short rows a work-item takes, so that it has about a stretch. */
 size_t cl_rows_each(const cl_device *device, size_t row);
+/* Into how many shares the `size` rows of `inner` values, `outer` times, are cut to be summed. */
+int64_t cl_sum_splits(const cl_device *device, int64_t outer, int64_t size, int64_t inner);
 
 /* A library call made when the launch runs; `name` is for profiles. `state` is freed with scl_free.
  */
