@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 2048 /* OpenCL gives a text whole or not at all */
+#define TEXT_MAX    2048 /* OpenCL gives a text whole or not at all */
+#define CPU_STRETCH 2048 /* starting a work-item costs as much as some hundred floats */
 
 static void keep_text(cl_int code, const char *whole, char *text, size_t size)
 {
@@ -208,10 +209,14 @@ static cl_tuning tune(const cl_device *device, bool generic)
     if (!device->base.info.is_cpu || generic)
         return (cl_tuning){.clblast_gemm = true,
                            .vector_width = 4,
-                           .group_size = device->max_group >= 64 ? 64 : 1};
+                           .group_size = device->max_group >= 64 ? 64 : 1,
+                           .chunk_items = 64,
+                           .stretch = 4};
     return (cl_tuning){.cpu_kernels = true,
                        .vector_width = clamp_width(width),
                        .group_size = 1,
+                       .chunk_items = 1,
+                       .stretch = CPU_STRETCH,
                        .gemm_rows = width >= 16  ? 12
                                     : width >= 8 ? 6
                                                  : 4,

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define MIN_SHARE 1024 /* values one group sums at least, before a sum is split */
+
 void cl_arg_buffer(cl_args *args, const scl_buffer *buffer)
 {
     args->failed |= args->count >= CL_ARGS_MAX;
@@ -89,6 +91,33 @@ scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *w
         clReleaseKernel(step.kernel);
     }
     return status;
+}
+
+cl_work cl_stretch_work(const cl_device *device, const char *file, const char *kernel, size_t count)
+{
+    return (cl_work){.file = file,
+                     .kernel = kernel,
+                     .global = {cl_ceil_div(count, (size_t)device->tuning.stretch)},
+                     .local = {(size_t)device->tuning.chunk_items}};
+}
+
+size_t cl_rows_each(const cl_device *device, size_t row)
+{
+    size_t stretch = (size_t)device->tuning.stretch;
+    return device->tuning.cpu_kernels && row < stretch ? stretch / row : 1;
+}
+
+/* Enough pieces to keep the device busy when there are few outputs, and none of them empty: 10 rows
+ * in 4 shares of 3 leave the last with 1. */
+int64_t cl_sum_splits(const cl_device *device, int64_t outer, int64_t size, int64_t inner)
+{
+    int64_t group = device->tuning.stretch * device->tuning.chunk_items;
+    int64_t groups = inner > 1 ? (inner + group - 1) / group : 1;
+    int64_t wanted = 4 * (int64_t)device->base.info.compute_units / (outer * groups);
+    int64_t possible = size * inner / MIN_SHARE, splits = wanted < possible ? wanted : possible;
+    splits = splits < 1 ? 1 : splits > size ? size : splits;
+    int64_t share = (size + splits - 1) / splits;
+    return (size + share - 1) / share;
 }
 
 scl_status cl_launch_add_call(scl_launch *launch, const char *name, cl_call call, void *state,

@@ -17,6 +17,8 @@ typedef struct cl_tuning {
     bool clblast_gemm; /* CLBlast, not the packed kernels */
     int vector_width;  /* floats per vector operation: V in the kernels */
     int group_size;    /* work-items that share a row: LSZ in the kernels */
+    int chunk_items;   /* work-items of a group that share nothing */
+    int stretch;       /* floats that one of them owns: STRETCH in the kernels */
     int gemm_rows;     /* rows of the packed gemm's register tile */
     int gemm_k_block;  /* depth of its cache block */
 } cl_tuning;
@@ -102,6 +104,14 @@ typedef struct cl_work {
 /* Appends a kernel to a launch, compiled and with its arguments set. */
 scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *work,
                          const cl_args *args, scl_error *err);
+
+/* Work-items that own a stretch each of `count` floats. */
+cl_work cl_stretch_work(const cl_device *device, const char *file, const char *kernel,
+                        size_t count);
+/* How many short rows a work-item takes, so that it has about a stretch. */
+size_t cl_rows_each(const cl_device *device, size_t row);
+/* Into how many shares the `size` rows of `inner` values, `outer` times, are cut to be summed. */
+int64_t cl_sum_splits(const cl_device *device, int64_t outer, int64_t size, int64_t inner);
 
 /* A library call made when the launch runs; `name` is for profiles. `state` is freed with scl_free.
  */

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#define CHUNK_ITEMS 64 /* work-items of a group */
-
 static scl_status prepare_unary(cl_device *device, const scl_binding *b, scl_launch *launch,
                                 scl_error *err)
 {
@@ -17,9 +15,7 @@ static scl_status prepare_unary(cl_device *device, const scl_binding *b, scl_lau
     cl_arg_long(&args, count);
     cl_arg_float(&args, (double)b->node->attr.scalar[0]);
     cl_arg_float(&args, (double)b->node->attr.scalar[1]);
-    size_t items = cl_ceil_div((size_t)count, (size_t)device->tuning.vector_width);
-    cl_work work = {
-        .file = "elementwise", .kernel = kernel, .global = {items}, .local = {CHUNK_ITEMS}};
+    cl_work work = cl_stretch_work(device, "elementwise", kernel, (size_t)count);
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
@@ -91,18 +87,20 @@ static scl_status add_binary(cl_device *device, const scl_binding *b, scl_launch
     cl_arg_buffer(&args, b->outputs[0]);
     cl_arg_int(&args, inner);
     cl_arg_int(&args, rows);
+    size_t chunks = cl_ceil_div((size_t)inner, (size_t)device->tuning.stretch);
+    size_t each = cl_rows_each(device, (size_t)inner), across = 1;
+    cl_arg_int(&args, (int64_t)each);
     for (int d = 1; d < 4; d++)
         cl_arg_int(&args, p.size[d]);
     arg_strides(&args, p.stride[0]);
     arg_strides(&args, p.stride[1]);
-    size_t chunks = cl_ceil_div((size_t)inner, (size_t)device->tuning.vector_width);
-    size_t across = 1;
-    while (across < CHUNK_ITEMS && across < chunks)
+    size_t items = (size_t)device->tuning.chunk_items;
+    while (across < items && across < chunks)
         across *= 2;
     cl_work work = {.file = "elementwise",
                     .kernel = kernel,
-                    .global = {chunks, (size_t)rows},
-                    .local = {across, CHUNK_ITEMS / across}};
+                    .global = {chunks, cl_ceil_div((size_t)rows, each)},
+                    .local = {across, items / across}};
     return cl_launch_add(device, launch, &work, &args, err);
 }
 

@@ -4,11 +4,15 @@
 #define CHUNK_ITEMS 64
 
 static scl_status add_rows(cl_device *device, scl_launch *launch, const char *kernel, int64_t rows,
-                           const cl_args *args, scl_error *err)
+                           int64_t n, cl_args *args, scl_error *err)
 {
-    size_t group = (size_t)device->tuning.group_size;
-    cl_work work = {
-        .file = "norm", .kernel = kernel, .global = {(size_t)rows * group}, .local = {group}};
+    size_t group = (size_t)device->tuning.group_size, each = cl_rows_each(device, (size_t)n);
+    cl_arg_int(args, rows);
+    cl_arg_int(args, (int64_t)each);
+    cl_work work = {.file = "norm",
+                    .kernel = kernel,
+                    .global = {cl_ceil_div((size_t)rows, each) * group},
+                    .local = {group}};
     return cl_launch_add(device, launch, &work, args, err);
 }
 
@@ -16,7 +20,6 @@ static scl_status prepare_layer_norm(cl_device *device, const scl_binding *b, sc
                                      scl_error *err)
 {
     int64_t n = scl_shape_count(b->node->inputs[1]->shape);
-    int64_t rows = scl_shape_count(b->node->outputs[1]->shape);
     cl_args args = {0};
     for (int i = 0; i < 3; i++)
         cl_arg_buffer(&args, b->inputs[i]);
@@ -24,63 +27,72 @@ static scl_status prepare_layer_norm(cl_device *device, const scl_binding *b, sc
         cl_arg_buffer(&args, b->outputs[i]);
     cl_arg_int(&args, n);
     cl_arg_float(&args, (double)b->node->attr.scalar[0]);
-    return add_rows(device, launch, "layer_norm", rows, &args, err);
+    return add_rows(device, launch, "layer_norm", scl_shape_count(b->node->outputs[1]->shape), n,
+                    &args, err);
 }
 
 static scl_status prepare_layer_norm_backward(cl_device *device, const scl_binding *b,
                                               scl_launch *launch, scl_error *err)
 {
+    int64_t n = scl_shape_count(b->node->inputs[1]->shape);
     cl_args args = {0};
     for (int i = 0; i < 5; i++)
         cl_arg_buffer(&args, b->inputs[i]);
     cl_arg_buffer(&args, b->outputs[0]);
-    cl_arg_int(&args, scl_shape_count(b->node->inputs[1]->shape));
+    cl_arg_int(&args, n);
     return add_rows(device, launch, "layer_norm_backward",
-                    scl_shape_count(b->node->inputs[2]->shape), &args, err);
+                    scl_shape_count(b->node->inputs[2]->shape), n, &args, err);
 }
 
-static int64_t shares_for(int64_t rows)
+typedef struct param_sums {
+    int64_t n, rows, shares;
+} param_sums;
+
+static param_sums param_sums_of(const cl_device *device, const scl_node *node)
 {
-    int64_t shares = (rows + 63) / 64;
-    return shares > 64 ? 64 : shares;
+    int64_t n = scl_shape_count(node->outputs[0]->shape);
+    int64_t rows = scl_shape_count(node->inputs[1]->shape);
+    return (param_sums){n, rows, cl_sum_splits(device, 1, rows, n)};
 }
 
 static size_t param_grad_workspace(cl_device *device, const scl_node *node)
 {
-    (void)device;
-    int64_t n = scl_shape_count(node->outputs[0]->shape);
-    int64_t rows = scl_shape_count(node->inputs[1]->shape);
-    return (size_t)(2 * shares_for(rows) * n) * sizeof(cl_float);
+    param_sums p = param_sums_of(device, node);
+    return p.shares > 1 ? (size_t)(2 * p.shares * p.n) * sizeof(cl_float) : 0;
+}
+
+static scl_status add_param_sum(cl_device *device, const scl_binding *b, scl_launch *launch,
+                                const param_sums *p, scl_error *err)
+{
+    cl_args args = {0};
+    cl_arg_buffer(&args, b->workspace);
+    cl_arg_buffer(&args, b->outputs[0]);
+    cl_arg_buffer(&args, b->outputs[1]);
+    cl_arg_int(&args, p->n);
+    cl_arg_int(&args, p->shares);
+    cl_work work = cl_stretch_work(device, "norm", "layer_norm_param_sum", (size_t)p->n);
+    return cl_launch_add(device, launch, &work, &args, err);
 }
 
 static scl_status prepare_param_grad(cl_device *device, const scl_binding *b, scl_launch *launch,
                                      scl_error *err)
 {
-    int64_t n = scl_shape_count(b->node->outputs[0]->shape);
-    int64_t rows = scl_shape_count(b->node->inputs[1]->shape), shares = shares_for(rows);
+    param_sums p = param_sums_of(device, b->node);
+    bool split = p.shares > 1;
     cl_args args = {0};
     for (int i = 0; i < 4; i++)
         cl_arg_buffer(&args, b->inputs[i]);
-    cl_arg_buffer(&args, b->workspace);
-    cl_arg_int(&args, n);
-    cl_arg_int(&args, rows);
-    cl_arg_int(&args, (rows + shares - 1) / shares);
-    cl_work partial = {.file = "norm",
-                       .kernel = "layer_norm_param_grad",
-                       .global = {(size_t)n, (size_t)shares},
-                       .local = {CHUNK_ITEMS, 1}};
-    SCL_TRY(cl_launch_add(device, launch, &partial, &args, err));
-    cl_args sums = {0};
-    cl_arg_buffer(&sums, b->workspace);
-    cl_arg_buffer(&sums, b->outputs[0]);
-    cl_arg_buffer(&sums, b->outputs[1]);
-    cl_arg_int(&sums, n);
-    cl_arg_int(&sums, shares);
-    cl_work total = {.file = "norm",
-                     .kernel = "layer_norm_param_sum",
-                     .global = {(size_t)n},
-                     .local = {CHUNK_ITEMS}};
-    return cl_launch_add(device, launch, &total, &sums, err);
+    cl_arg_buffer(&args, split ? b->workspace : b->outputs[0]);
+    cl_arg_buffer(&args, split ? b->workspace : b->outputs[1]);
+    cl_arg_long(&args, split ? p.shares * p.n : 0);
+    cl_arg_int(&args, p.n);
+    cl_arg_int(&args, p.rows);
+    cl_arg_int(&args, (p.rows + p.shares - 1) / p.shares);
+    cl_work work = cl_stretch_work(device, "norm", "layer_norm_param_grad", (size_t)p.n);
+    work.global[1] = (size_t)p.shares;
+    work.local[1] = 1;
+    SCL_TRY(cl_launch_add(device, launch, &work, &args, err));
+    return split ? add_param_sum(device, b, launch, &p, err) : SCL_OK;
 }
 
 static scl_status prepare_softmax(cl_device *device, const scl_binding *b, scl_launch *launch,

@@ -4,69 +4,57 @@
 #include <stdio.h>
 
 #define CHUNK_ITEMS 64
-#define MIN_SHARE   1024 /* values one group sums at least, before a sum is split */
 
 /* ---- sum: in one pass, or as `splits` partial sums and a second pass over them */
-
-/* Enough pieces to keep the device busy when there are few outputs. */
-static int64_t splits_for(const cl_device *device, const scl_axis_attr *a)
-{
-    int64_t lanes = a->inner > 1
-                        ? (a->inner + device->tuning.vector_width - 1) / device->tuning.vector_width
-                        : 1;
-    int64_t wanted = 4 * (int64_t)device->base.info.compute_units / (a->outer * lanes);
-    int64_t possible = a->size * (a->inner > 1 ? a->inner : 1) / MIN_SHARE;
-    int64_t splits = wanted < possible ? wanted : possible;
-    return splits < 1 ? 1 : splits > a->size ? a->size : splits;
-}
 
 static size_t sum_workspace(cl_device *device, const scl_node *node)
 {
     const scl_axis_attr *a = &node->attr.axis;
-    int64_t splits = splits_for(device, a);
+    int64_t splits = cl_sum_splits(device, a->outer, a->size, a->inner);
     return splits > 1 ? (size_t)(a->outer * splits * a->inner) * sizeof(cl_float) : 0;
 }
 
 static scl_status add_sum(cl_device *device, scl_launch *launch, const scl_buffer *in,
-                          const scl_buffer *out, int64_t outer, int64_t size, int64_t inner,
-                          int64_t splits, scl_error *err)
+                          const scl_buffer *out, const scl_axis_attr *a, int64_t splits,
+                          scl_error *err)
 {
-    int64_t share = (size + splits - 1) / splits;
+    int64_t share = (a->size + splits - 1) / splits;
+    size_t group = (size_t)device->tuning.group_size, items = (size_t)device->tuning.chunk_items;
+    size_t each = splits > 1 ? 1 : cl_rows_each(device, (size_t)a->size);
+    size_t chunks = cl_ceil_div((size_t)a->inner, (size_t)device->tuning.stretch);
     cl_args args = {0};
     cl_arg_buffer(&args, in);
     cl_arg_buffer(&args, out);
-    cl_arg_int(&args, size);
-    if (inner > 1)
-        cl_arg_int(&args, inner);
+    cl_arg_int(&args, a->size);
+    if (a->inner > 1)
+        cl_arg_int(&args, a->inner);
     cl_arg_int(&args, splits);
     cl_arg_int(&args, share);
-    size_t group = (size_t)device->tuning.group_size;
-    size_t chunks = cl_ceil_div((size_t)inner, (size_t)device->tuning.vector_width);
+    if (a->inner == 1) {
+        cl_arg_int(&args, a->outer);
+        cl_arg_int(&args, (int64_t)each);
+    }
     cl_work columns = {.file = "shape",
                        .kernel = "sum_columns",
-                       .global = {chunks, (size_t)splits, (size_t)outer},
-                       .local = {chunks < CHUNK_ITEMS ? chunks : CHUNK_ITEMS, 1, 1}};
+                       .global = {chunks, (size_t)splits, (size_t)a->outer},
+                       .local = {chunks < items ? chunks : items, 1, 1}};
     cl_work rows = {.file = "shape",
                     .kernel = "sum_rows",
-                    .global = {(size_t)splits * group, (size_t)outer},
+                    .global = {(size_t)splits * group, cl_ceil_div((size_t)a->outer, each)},
                     .local = {group, 1}};
-    return cl_launch_add(device, launch, inner > 1 ? &columns : &rows, &args, err);
+    return cl_launch_add(device, launch, a->inner > 1 ? &columns : &rows, &args, err);
 }
 
 static scl_status prepare_sum(cl_device *device, const scl_binding *b, scl_launch *launch,
                               scl_error *err)
 {
-    const scl_axis_attr *a = &b->node->attr.axis;
-    int64_t splits = splits_for(device, a);
-    /* every share must hold something: 10 values in 4 shares of 3 leave the last with 1 */
-    int64_t share = (a->size + splits - 1) / splits;
-    splits = (a->size + share - 1) / share;
+    scl_axis_attr a = b->node->attr.axis;
+    int64_t splits = cl_sum_splits(device, a.outer, a.size, a.inner);
     if (splits == 1)
-        return add_sum(device, launch, b->inputs[0], b->outputs[0], a->outer, a->size, a->inner, 1,
-                       err);
-    SCL_TRY(add_sum(device, launch, b->inputs[0], b->workspace, a->outer, a->size, a->inner, splits,
-                    err));
-    return add_sum(device, launch, b->workspace, b->outputs[0], a->outer, splits, a->inner, 1, err);
+        return add_sum(device, launch, b->inputs[0], b->outputs[0], &a, 1, err);
+    SCL_TRY(add_sum(device, launch, b->inputs[0], b->workspace, &a, splits, err));
+    a.size = splits;
+    return add_sum(device, launch, b->workspace, b->outputs[0], &a, 1, err);
 }
 
 /* ---- copies of runs */

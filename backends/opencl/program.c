@@ -45,8 +45,8 @@ void cl_cache_free(cl_cache *cache)
 scl_hash128 cl_code_hash(const cl_device *device)
 {
     const cl_tuning *t = &device->tuning;
-    const int layout[] = {t->cpu_kernels, t->clblast_gemm, t->vector_width,
-                          t->group_size,  t->gemm_rows,    t->gemm_k_block};
+    const int layout[] = {t->cpu_kernels, t->clblast_gemm, t->vector_width, t->group_size,
+                          t->chunk_items, t->stretch,      t->gemm_rows,    t->gemm_k_block};
     return scl_hash128_join(scl_hash128_of(cl_code_text, strlen(cl_code_text)),
                             scl_hash128_of(layout, sizeof layout));
 }
@@ -205,9 +205,9 @@ scl_status cl_program_get(cl_device *device, const char *file, const char *optio
     if (source == NULL)
         return scl_fail(err, SCL_FAILED, "there is no kernel source %s.cl", file);
     scl_str all = {0};
-    scl_str_add(&all, "-cl-mad-enable -DV=%d -DLSZ=%d -DIS_CPU=%d %s", device->tuning.vector_width,
-                device->tuning.group_size, device->tuning.cpu_kernels ? 1 : 0,
-                options != NULL ? options : "");
+    const cl_tuning *t = &device->tuning;
+    scl_str_add(&all, "-cl-mad-enable -DV=%d -DLSZ=%d -DSTRETCH=%d -DIS_CPU=%d %s", t->vector_width,
+                t->group_size, t->stretch, t->cpu_kernels ? 1 : 0, options != NULL ? options : "");
     if (all.failed)
         return scl_out_of_memory(err, 256, "build options");
     cl_cache *cache = device->programs;

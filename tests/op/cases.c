@@ -10,6 +10,7 @@
 
 BUILD(affine, scl_affine(g, x[0], -1.5f, 0.25f))
 BUILD(power, scl_pow(g, x[0], 1.7f))
+BUILD(squared_by_pow, scl_pow(g, scl_abs(g, x[0]), 2))
 BUILD(clamped, scl_clamp(g, x[0], -0.3f, 0.6f))
 BUILD(exponential, scl_exp(g, x[0]))
 BUILD(logarithm, scl_ln(g, x[0]))
@@ -132,7 +133,11 @@ static scl_tensor *cross_attention(scl_graph *g, scl_tensor **x, const int64_t *
 const op_case op_cases[] = {
     {"affine", affine, .shapes = {S2(7, 13)}},
     {"affine of one value", affine, .shapes = {S1(1)}},
+    {"affine of a stretch", affine, .shapes = {S1(2048)}},
+    {"affine of a stretch and one", affine, .shapes = {S1(2049)}},
+    {"affine of two stretches less one", affine, .shapes = {S1(4095)}},
     {"pow", power, .shapes = {S1(37)}, .low = 0.1f, .high = 2},
+    {"pow 2", squared_by_pow, .shapes = {S1(37)}},
     {"clamp", clamped, .shapes = {S1(65)}, .kinked = true},
     {"exp", exponential, .shapes = {S1(1027)}},
     {"log", logarithm, .shapes = {S1(33)}, .low = 0.05f, .high = 3},
@@ -151,6 +156,10 @@ const op_case op_cases[] = {
     {"add outer", added, .shapes = {S2(5, 1), S2(1, 7)}},
     {"add across the middle", added, .shapes = {S4(2, 1, 3, 17), S4(1, 5, 3, 1)}},
     {"add in five dimensions", added, .shapes = {{5, {2, 1, 3, 1, 5}}, {5, {1, 4, 1, 3, 5}}}},
+    {"add in five dimensions to many rows", added,
+     .shapes = {{5, {3, 1, 17, 1, 7}}, {5, {1, 5, 1, 13, 7}}}},
+    {"add to rows longer than a stretch", added, .shapes = {S2(3, 2051), S1(2051)}},
+    {"add a column to long rows", added, .shapes = {S2(3, 4097), S2(3, 1)}},
     {"sub", subtracted, .shapes = {S2(3, 100), S1(100)}},
     {"mul", multiplied, .shapes = {S3(2, 3, 35), S3(2, 1, 35)}},
     {"mul by itself", squared, .shapes = {S1(77)}},
@@ -166,6 +175,10 @@ const op_case op_cases[] = {
     {"sum of the middle", summed, .n = {1, 2}, .shapes = {S4(3, 7, 5, 13)}},
     {"sum of all", summed, .n = {0, 2}, .shapes = {S2(97, 301)}},
     {"sum of many rows", summed, .n = {0, 1}, .shapes = {S2(4099, 3)}, .tolerance = 1e-5},
+    {"sum of many short rows", summed, .n = {1, 1}, .shapes = {S2(1031, 5)}},
+    {"sum of columns wider than a stretch", summed, .n = {1, 1}, .shapes = {S3(2, 7, 2051)}},
+    {"sum of wide columns in shares", summed, .n = {0, 1}, .shapes = {S2(203, 4100)},
+     .tolerance = 5e-6},
     {"mean", averaged, .n = {1, 2}, .shapes = {S3(2, 21, 33)}},
     {"broadcast", repeated, .n = {4, 7, 19}, .shapes = {S2(7, 1)}},
     {"broadcast the front", repeated, .n = {4, 7, 19}, .shapes = {S3(1, 7, 19)}},
@@ -207,6 +220,8 @@ const op_case op_cases[] = {
     {"layer_norm of 3", normalised, .shapes = {S2(70, 3), S1(3), S1(3)}, .tolerance = 2e-5},
     {"layer_norm of many rows", normalised, .shapes = {S2(1029, 19), S1(19), S1(19)},
      .tolerance = 1e-5},
+    {"layer_norm wider than a stretch", normalised, .shapes = {S2(67, 2059), S1(2059), S1(2059)},
+     .tolerance = 2e-5},
     {"softmax of the last axis", softmax, .n = {-1}, .shapes = {S2(9, 21)}, .low = -9, .high = 9},
     {"softmax of the middle", softmax, .n = {1}, .shapes = {S3(2, 3, 70)}, .low = -9, .high = 9},
     {"log_softmax", log_softmax, .n = {1}, .shapes = {S4(2, 3, 5, 7)}, .low = -9, .high = 9},

@@ -86,6 +86,18 @@ static void sigmoid_and_softplus_are_right(void **state)
     check("softplus", scl_softplus, -80, 80, 2e-7, 4e-7);
 }
 
+static scl_tensor *power(scl_graph *g, scl_tensor *x)
+{
+    return scl_pow(g, x, 1.7f);
+}
+
+static void pow_is_right_from_zero_on(void **state)
+{
+    (void)state;
+    check("pow", power, 0, 1, 1e-7, 2e-6);
+    check("pow", power, 0, 1e4f, 0, 4e-6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +105,7 @@ int main(void)
         cmocka_unit_test(exp_vanishes_far_below_zero),
         cmocka_unit_test(gelu_is_right_near_zero_and_in_its_tails),
         cmocka_unit_test(sigmoid_and_softplus_are_right),
+        cmocka_unit_test(pow_is_right_from_zero_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

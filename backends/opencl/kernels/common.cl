@@ -1,6 +1,7 @@
 /* common.cl - put before every source. The host defines
  *   V       floats per vector operation (4, 8, 16)
  *   LSZ     work-items of a group that share a row (1 on CPU devices)
+ *   STRETCH floats that a work-item owns, a multiple of V: V on GPUs, many on CPU devices
  *   IS_CPU  1 where kernels/cpu is used */
 
 #define CAT_(a, b) a##b
@@ -103,3 +104,18 @@ static inline float group_sum_in(float x, __local float *scratch)
             scalar;                                                                                \
         }                                                                                          \
     } while (0)
+
+/* The same for a work-item alone, which owns first .. end-1. */
+#define FOR_RANGE(first, end, vector, scalar)                                                      \
+    do {                                                                                           \
+        long i = first;                                                                            \
+        for (; i + V <= (end); i += V) {                                                           \
+            vector;                                                                                \
+        }                                                                                          \
+        for (; i < (end); i++) {                                                                   \
+            scalar;                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* The end of the stretch that begins at `first`, in 0..n-1. */
+#define STRETCH_END(first, n) ((first) + STRETCH < (n) ? (first) + STRETCH : (n))
