@@ -202,20 +202,22 @@ static int clamp_width(size_t width)
 }
 
 /* Registers decide the gemm tile: 32 of 16 floats, else 16. */
-static cl_tuning tune(const cl_device *device, bool generic)
+static cl_tuning tune(const cl_device *device, cl_variant variant)
 {
-    size_t width = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
-    if (!device->base.info.is_cpu || generic)
+    size_t native = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
+    if (!device->base.info.is_cpu || variant.generic)
         return (cl_tuning){.clblast_gemm = true,
                            .vector_width = 4,
                            .group_size = device->max_group >= 64 ? 64 : 1};
+    int width = variant.width != 0 ? variant.width : clamp_width(native);
     return (cl_tuning){.cpu_kernels = true,
-                       .vector_width = clamp_width(width),
+                       .vector_width = width,
                        .group_size = 1,
-                       .gemm_rows = width >= 16  ? 12
-                                    : width >= 8 ? 6
+                       .gemm_rows = width == 16  ? 12
+                                    : width == 8 ? 6
                                                  : 4,
-                       .gemm_k_block = 384};
+                       .gemm_k_block = variant.shallow ? 32 : 384,
+                       .attention_block = variant.shallow ? 32 : 256};
 }
 
 static scl_status open_queue(cl_device *device, scl_error *err)
@@ -232,7 +234,8 @@ static scl_status open_queue(cl_device *device, scl_error *err)
     return SCL_OK;
 }
 
-scl_status cl_device_open(const cl_found *found, bool generic, scl_device **out, scl_error *err)
+scl_status cl_device_open(const cl_found *found, cl_variant variant, scl_device **out,
+                          scl_error *err)
 {
     cl_device *device = scl_calloc(1, sizeof *device);
     if (device == NULL)
@@ -245,7 +248,7 @@ scl_status cl_device_open(const cl_found *found, bool generic, scl_device **out,
     device->driver_caches = strstr(found->info.platform, "Portable Computing") != NULL ||
                             strstr(found->info.platform, "NVIDIA") != NULL ||
                             strstr(found->info.platform, "rusticl") != NULL;
-    device->tuning = tune(device, generic);
+    device->tuning = tune(device, variant);
     device->programs = cl_cache_create();
     scl_status status = device->programs == NULL ? scl_out_of_memory(err, 64, "a device") : SCL_OK;
     if (status == SCL_OK)
