@@ -201,11 +201,18 @@ static int clamp_width(size_t width)
     return width >= 16 ? 16 : width >= 8 ? 8 : 4;
 }
 
+/* A CPU device without vectors of its own puts work-items in its lanes, as a GPU does. */
+static bool wants_generic(const cl_device *device, cl_variant variant, size_t native_width)
+{
+    bool has_vectors = native_width >= 4 || variant.width != 0;
+    return variant.generic || !device->base.info.is_cpu || !has_vectors;
+}
+
 /* Registers decide the gemm tile: 32 of 16 floats, else 16. */
 static cl_tuning tune(const cl_device *device, cl_variant variant)
 {
     size_t native = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
-    if (!device->base.info.is_cpu || variant.generic)
+    if (wants_generic(device, variant, native))
         return (cl_tuning){.clblast_gemm = true,
                            .vector_width = 4,
                            .group_size = device->max_group >= 64 ? 64 : 1};
