@@ -55,8 +55,8 @@ static scl_status no_match(const char *spec, const cl_found *found, size_t count
     return SCL_DEVICE;
 }
 
-static scl_status open_opencl(const char *spec, const char *name, bool generic, scl_device **out,
-                              scl_error *err)
+static scl_status open_opencl(const char *spec, const char *name, cl_variant variant,
+                              scl_device **out, scl_error *err)
 {
     cl_found *found = scl_calloc(CL_DEVICES_MAX, sizeof *found);
     if (found == NULL)
@@ -64,7 +64,7 @@ static scl_status open_opencl(const char *spec, const char *name, bool generic, 
     size_t count = cl_devices_list(found);
     const cl_found *choice =
         name == NULL ? find_auto(found, count) : find_named(found, count, name);
-    scl_status status = choice != NULL ? cl_device_open(choice, generic, out, err)
+    scl_status status = choice != NULL ? cl_device_open(choice, variant, out, err)
                                        : no_match(spec, found, count, err);
     scl_free(found);
     return status;
@@ -80,6 +80,27 @@ static char *unquote(char *text)
     return text + 1;
 }
 
+static bool take_end(char *text, const char *end)
+{
+    if (!scl_ends_with(text, end))
+        return false;
+    text[strlen(text) - strlen(end)] = '\0';
+    return true;
+}
+
+/* Cuts the endings of registry.h off a device's name. */
+static cl_variant take_variant(char *name)
+{
+    cl_variant v = {0};
+    v.shallow = take_end(name, "+shallow");
+    v.generic = take_end(name, "+generic");
+    v.width = take_end(name, "+width4")    ? 4
+              : take_end(name, "+width8")  ? 8
+              : take_end(name, "+width16") ? 16
+                                           : 0;
+    return v;
+}
+
 scl_status scl_device_open(const char *spec, scl_device **out, scl_error *err)
 {
     *out = NULL;
@@ -88,14 +109,12 @@ scl_status scl_device_open(const char *spec, scl_device **out, scl_error *err)
     char *name = scl_strdup(spec);
     if (name == NULL)
         return scl_out_of_memory(err, strlen(spec), "a device name");
-    bool generic = scl_ends_with(name, "+generic");
-    if (generic)
-        name[strlen(name) - strlen("+generic")] = '\0';
+    cl_variant variant = take_variant(name);
     scl_status status;
     if (strcmp(name, "auto") == 0)
-        status = open_opencl(spec, NULL, generic, out, err);
+        status = open_opencl(spec, NULL, variant, out, err);
     else if (scl_starts_with(name, "opencl:") && name[strlen("opencl:")] != '\0')
-        status = open_opencl(spec, unquote(name + strlen("opencl:")), generic, out, err);
+        status = open_opencl(spec, unquote(name + strlen("opencl:")), variant, out, err);
     else
         status = scl_fail(err, SCL_BAD_CONFIG,
                           "device \"%s\": expected auto, opencl:N, opencl:part-of-a-name or "

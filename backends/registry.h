@@ -5,7 +5,10 @@
  *   opencl:TEXT        the first device whose name or platform holds TEXT (any case), also in ""
  *   reference          plain C in double precision: for checking, not for speed
  *
- * "+generic" after an OpenCL device takes the kernels written for GPUs, also on a CPU. */
+ * After an OpenCL device, for tests of what other machines run: "+generic" takes the kernels
+ * written for GPUs also on a CPU; "+width4", "+width8" or "+width16" those of a CPU with vectors of
+ * so many floats; a last "+shallow" makes blocks of matrix products and attention as small as can
+ * be. */
 #ifndef SCL_BACKENDS_REGISTRY_H
 #define SCL_BACKENDS_REGISTRY_H
 

@@ -202,25 +202,34 @@ static int clamp_width(size_t width)
     return width >= 16 ? 16 : width >= 8 ? 8 : 4;
 }
 
-/* Registers decide the gemm tile: 32 of 16 floats, else 16. */
-static cl_tuning tune(const cl_device *device, bool generic)
+/* A CPU device without vectors of its own puts work-items in its lanes, as a GPU does. */
+static bool wants_generic(const cl_device *device, cl_variant variant, size_t native_width)
 {
-    size_t width = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
-    if (!device->base.info.is_cpu || generic)
+    bool has_vectors = native_width >= 4 || variant.width != 0;
+    return variant.generic || !device->base.info.is_cpu || !has_vectors;
+}
+
+/* Registers decide the gemm tile: 32 of 16 floats, else 16. */
+static cl_tuning tune(const cl_device *device, cl_variant variant)
+{
+    size_t native = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
+    if (wants_generic(device, variant, native))
         return (cl_tuning){.clblast_gemm = true,
                            .vector_width = 4,
                            .group_size = device->max_group >= 64 ? 64 : 1,
                            .chunk_items = 64,
                            .stretch = 4};
+    int width = variant.width != 0 ? variant.width : clamp_width(native);
     return (cl_tuning){.cpu_kernels = true,
-                       .vector_width = clamp_width(width),
+                       .vector_width = width,
                        .group_size = 1,
                        .chunk_items = 1,
                        .stretch = CPU_STRETCH,
-                       .gemm_rows = width >= 16  ? 12
-                                    : width >= 8 ? 6
+                       .gemm_rows = width == 16  ? 12
+                                    : width == 8 ? 6
                                                  : 4,
-                       .gemm_k_block = 384};
+                       .gemm_k_block = variant.shallow ? 32 : 384,
+                       .attention_block = variant.shallow ? 32 : 256};
 }
 
 static scl_status open_queue(cl_device *device, scl_error *err)
@@ -237,7 +246,8 @@ static scl_status open_queue(cl_device *device, scl_error *err)
     return SCL_OK;
 }
 
-scl_status cl_device_open(const cl_found *found, bool generic, scl_device **out, scl_error *err)
+scl_status cl_device_open(const cl_found *found, cl_variant variant, scl_device **out,
+                          scl_error *err)
 {
     cl_device *device = scl_calloc(1, sizeof *device);
     if (device == NULL)
@@ -250,7 +260,7 @@ scl_status cl_device_open(const cl_found *found, bool generic, scl_device **out,
     device->driver_caches = strstr(found->info.platform, "Portable Computing") != NULL ||
                             strstr(found->info.platform, "NVIDIA") != NULL ||
                             strstr(found->info.platform, "rusticl") != NULL;
-    device->tuning = tune(device, generic);
+    device->tuning = tune(device, variant);
     device->programs = cl_cache_create();
     scl_status status = device->programs == NULL ? scl_out_of_memory(err, 64, "a device") : SCL_OK;
     if (status == SCL_OK)

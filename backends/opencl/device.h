@@ -16,7 +16,16 @@ typedef struct cl_found {
  * A machine without OpenCL has 0. */
 size_t cl_devices_list(cl_found found[CL_DEVICES_MAX]);
 
-/* Opens and probes a device. `generic`: use the kernels meant for GPUs even on a CPU device. */
-scl_status cl_device_open(const cl_found *found, bool generic, scl_device **out, scl_error *err);
+/* Departures from the kernels that a CPU device gets by what it reports, so that one machine can
+ * test those of others. */
+typedef struct cl_variant {
+    bool generic; /* the kernels meant for GPUs */
+    bool shallow; /* blocks so small that small shapes have several */
+    int width;    /* floats per vector; 0: as reported */
+} cl_variant;
+
+/* Opens and probes a device. */
+scl_status cl_device_open(const cl_found *found, cl_variant variant, scl_device **out,
+                          scl_error *err);
 
 #endif

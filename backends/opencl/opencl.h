@@ -13,14 +13,15 @@ typedef struct cl_timing cl_timing;
 
 /* How kernels are laid out on this device, from what it reports and what the probes found. */
 typedef struct cl_tuning {
-    bool cpu_kernels;  /* the kernels of kernels/cpu where there are some */
-    bool clblast_gemm; /* CLBlast, not the packed kernels */
-    int vector_width;  /* floats per vector operation: V in the kernels */
-    int group_size;    /* work-items that share a row: LSZ in the kernels */
-    int chunk_items;   /* work-items of a group that share nothing */
-    int stretch;       /* floats that one of them owns: STRETCH in the kernels */
-    int gemm_rows;     /* rows of the packed gemm's register tile */
-    int gemm_k_block;  /* depth of its cache block */
+    bool cpu_kernels;    /* the kernels of kernels/cpu where there are some */
+    bool clblast_gemm;   /* CLBlast, not the packed kernels */
+    int vector_width;    /* floats per vector operation: V in the kernels */
+    int group_size;      /* work-items that share a row: LSZ in the kernels */
+    int chunk_items;     /* work-items of a group that share nothing */
+    int stretch;         /* floats that one of them owns: STRETCH in the kernels */
+    int gemm_rows;       /* rows of the packed gemm's register tile */
+    int gemm_k_block;    /* depth of its cache block */
+    int attention_block; /* about: keys of a block, whose logits stay in L1 and L2 */
 } cl_tuning;
 
 typedef struct cl_device {

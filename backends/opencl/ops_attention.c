@@ -6,7 +6,6 @@
 /* Input places of ATTENTION, then those ATTENTION_BACKWARD adds; outputs Q .. PAD of the latter. */
 enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
 
-#define CPU_BLOCK_TOKENS 256 /* about: keys of a block, whose logits stay in L1 and L2 */
 #define LOCAL_TILE_BYTES 8192
 #define NOT_USED         ((int64_t)-1)
 
@@ -49,7 +48,7 @@ static int64_t rounded_up(int64_t value, int64_t multiple)
 static void choose_blocks(attention_layout *l, const cl_device *device)
 {
     int64_t unit = l->has_rel ? l->win_w : 1, units = l->keys / unit;
-    int64_t most = CPU_BLOCK_TOKENS > unit ? CPU_BLOCK_TOKENS / unit : 1;
+    int64_t about = device->tuning.attention_block, most = about > unit ? about / unit : 1;
     l->block = ceil_div(units, ceil_div(units, most)) * unit;
     l->blocks = ceil_div(l->keys, l->block);
     int64_t padded = rounded_up(l->block, device->tuning.vector_width);

@@ -106,7 +106,7 @@ static void kernels_and_tuning_are_in_a_devices_identity(void **state)
     static scl_device_info info;
     if (scl_devices_list(&info, 1) == 0)
         skip();
-    assert_ok(scl_device_open("opencl:0", &device, &test_error));
+    assert_ok(scl_device_open("opencl:0+width4", &device, &test_error));
     assert_ok(scl_device_open("opencl:0+generic", &generic, &test_error));
     assert_true(device->info.code.low != 0);
     assert_true(strcmp(device->info.version, "?") != 0 && device->info.runtime[0] == 'O');

@@ -37,12 +37,34 @@ static void what_is_not_there_is_answered_with_what_is(void **state)
 static void other_forms_are_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "cuda", "opencl:", "gpu:0", "Auto"};
+    static const char *const wrong[] = {"", "cuda", "opencl:", "gpu:0", "Auto", "auto+width5"};
     scl_device *device = NULL;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         scl_error err = {0};
         assert_fails(scl_device_open(wrong[i], &device, &err), SCL_BAD_CONFIG, err,
                      "expected auto");
+    }
+}
+
+/* Each rounds in its own way, so none may take another one's cached values. */
+static void variants_are_told_apart(void **state)
+{
+    (void)state;
+    static const char *const variants[] = {"+generic", "+width4", "+width8", "+width16",
+                                           "+width16+shallow"};
+    static scl_device_info info;
+    scl_hash128 codes[5];
+    if (scl_devices_list(&info, 1) == 0 || !info.is_cpu)
+        skip();
+    for (int i = 0; i < 5; i++) {
+        char spec[64];
+        scl_device *device = NULL;
+        snprintf(spec, sizeof spec, "opencl:0%s", variants[i]);
+        assert_ok(scl_device_open(spec, &device, &test_error));
+        codes[i] = device->info.code;
+        scl_device_close(device);
+        for (int k = 0; k < i; k++)
+            assert_memory_not_equal(&codes[i], &codes[k], sizeof codes[i]);
     }
 }
 
@@ -70,6 +92,7 @@ int main(void)
         cmocka_unit_test(devices_have_names),
         cmocka_unit_test(what_is_not_there_is_answered_with_what_is),
         cmocka_unit_test(other_forms_are_refused),
+        cmocka_unit_test(variants_are_told_apart),
         cmocka_unit_test(lack_of_memory_is_told_with_a_way_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
