@@ -54,18 +54,21 @@ __kernel void sum_columns(__global const float *in, __global float *out, int siz
         to[c] = rest[c - whole * V];
 }
 
-/* Copies a run of `run` values per row, and fills the rest of [0, fill) with zeros where `fill` is
- * not 0: out row stride out_step, run at out_start; in row stride in_step, run at in_start. */
-__kernel void copy_runs(__global const float *in, __global float *out, int run, long in_start,
-                        long in_step, long out_start, long out_step, long fill)
+/* Row by row: values before .. before + run of an output's row, which begins at out_start, are those
+ * of the input's row from in_start; the others of its `across` values are zeros. A work-item has a
+ * stretch of `each` rows. */
+__kernel void copy_runs(__global const float *in, __global float *out, long in_start, long in_step,
+                        long out_start, long out_step, long before, long run, long across,
+                        long rows, int each)
 {
-    long i = get_global_id(0), row = get_global_id(1);
-    if (fill > 0) {
-        if (i < fill)
-            out[row * out_step + i] = i >= out_start && i < out_start + run
-                                          ? in[row * in_step + i - out_start + in_start]
-                                          : 0.0f;
-    } else if (i < run) {
-        out[row * out_step + out_start + i] = in[row * in_step + in_start + i];
+    long first = (long)get_global_id(0) * STRETCH, end = STRETCH_END(first, across);
+    long run_first = max(first, before), run_end = min(end, before + run);
+    long row = (long)get_global_id(1) * each, last = min(row + each, rows);
+    for (; row < last; row++) {
+        __global const float *from = in + row * in_step + in_start - before;
+        __global float *to = out + row * out_step + out_start;
+        FOR_RANGE(first, min(end, before), vstoreV((floatV)(0), 0, to + i), to[i] = 0);
+        FOR_RANGE(run_first, run_end, vstoreV(vloadV(0, from + i), 0, to + i), to[i] = from[i]);
+        FOR_RANGE(max(first, before + run), end, vstoreV((floatV)(0), 0, to + i), to[i] = 0);
     }
 }
