@@ -1,13 +1,16 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that building and running samcl needs and that are missing;
-# says nothing when none is. With --tests also what the tests use.
-# usage: tools/install_packages.sh [--tests]
+# says nothing when none is. With --tests also what the tests use; and any other packages named.
+# usage: tools/install_packages.sh [--tests] [PACKAGE]...
 set -eu
 packages="gcc libc6-dev cmake ninja-build pkg-config
     opencl-headers ocl-icd-opencl-dev pocl-opencl-icd libclblast-dev
     libcjson-dev libjpeg-dev libpng-dev libxxhash-dev libyaml-dev libzip-dev"
-[ "${1-}" != --tests ] ||
+if [ "${1-}" = --tests ]; then
+    shift
     packages="$packages libcmocka-dev make binutils clang-format-14 clang-tidy-14 cppcheck"
+fi
+packages="$packages $*"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This is no Debian or Ubuntu: of the packages that samcl needs nothing was checked. They" \
