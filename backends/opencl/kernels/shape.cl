@@ -38,7 +38,8 @@ __kernel void sum_columns(__global const float *in, __global float *out, int siz
         __global const float *second = from + inner, *third = second + inner;
         __global const float *fourth = third + inner;
         for (int c = 0; c < STRETCH / V && c < whole; c++)
-            total[c] += vloadV(c, from) + vloadV(c, second) + (vloadV(c, third) + vloadV(c, fourth));
+            total[c] +=
+                vloadV(c, from) + vloadV(c, second) + (vloadV(c, third) + vloadV(c, fourth));
         for (int c = whole * V; c < columns; c++)
             rest[c - whole * V] += from[c] + second[c] + (third[c] + fourth[c]);
     }
@@ -54,9 +55,9 @@ __kernel void sum_columns(__global const float *in, __global float *out, int siz
         to[c] = rest[c - whole * V];
 }
 
-/* Row by row: values before .. before + run of an output's row, which begins at out_start, are those
- * of the input's row from in_start; the others of its `across` values are zeros. A work-item has a
- * stretch of `each` rows. */
+/* Row by row: values before .. before + run of an output's row, which begins at out_start, are
+ * those of the input's row from in_start; the others of its `across` values are zeros. A work-item
+ * has a stretch of `each` rows. */
 __kernel void copy_runs(__global const float *in, __global float *out, long in_start, long in_step,
                         long out_start, long out_step, long before, long run, long across,
                         long rows, int each)
