@@ -1,15 +1,16 @@
 /* ops_norm.c — layer normalisation, softmax, and the small ops of the prompt encoder. */
 #include "opencl/opencl.h"
 
-#define CHUNK_ITEMS 64
+#include <stdio.h>
 
-static scl_status add_rows(cl_device *device, scl_launch *launch, const char *kernel, int64_t rows,
-                           int64_t n, cl_args *args, scl_error *err)
+static scl_status add_rows(cl_device *device, scl_launch *launch, const char *file,
+                           const char *kernel, int64_t rows, int64_t n, cl_args *args,
+                           scl_error *err)
 {
     size_t group = (size_t)device->tuning.group_size, each = cl_rows_each(device, (size_t)n);
     cl_arg_int(args, rows);
     cl_arg_int(args, (int64_t)each);
-    cl_work work = {.file = "norm",
+    cl_work work = {.file = file,
                     .kernel = kernel,
                     .global = {cl_ceil_div((size_t)rows, each) * group},
                     .local = {group}};
@@ -27,8 +28,8 @@ static scl_status prepare_layer_norm(cl_device *device, const scl_binding *b, sc
         cl_arg_buffer(&args, b->outputs[i]);
     cl_arg_int(&args, n);
     cl_arg_float(&args, (double)b->node->attr.scalar[0]);
-    return add_rows(device, launch, "layer_norm", scl_shape_count(b->node->outputs[1]->shape), n,
-                    &args, err);
+    return add_rows(device, launch, "norm", "layer_norm",
+                    scl_shape_count(b->node->outputs[1]->shape), n, &args, err);
 }
 
 static scl_status prepare_layer_norm_backward(cl_device *device, const scl_binding *b,
@@ -40,7 +41,7 @@ static scl_status prepare_layer_norm_backward(cl_device *device, const scl_bindi
         cl_arg_buffer(&args, b->inputs[i]);
     cl_arg_buffer(&args, b->outputs[0]);
     cl_arg_int(&args, n);
-    return add_rows(device, launch, "layer_norm_backward",
+    return add_rows(device, launch, "norm", "layer_norm_backward",
                     scl_shape_count(b->node->inputs[2]->shape), n, &args, err);
 }
 
@@ -95,6 +96,16 @@ static scl_status prepare_param_grad(cl_device *device, const scl_binding *b, sc
     return split ? add_param_sum(device, b, launch, &p, err) : SCL_OK;
 }
 
+static scl_status add_softmax_rows(cl_device *device, const scl_binding *b, scl_launch *launch,
+                                   cl_args *args, scl_error *err)
+{
+    const scl_axis_attr *a = &b->node->attr.axis;
+    char kernel[48];
+    snprintf(kernel, sizeof kernel, "%s_rows", scl_op_describe(b->node->op)->name);
+    cl_arg_int(args, a->size);
+    return add_rows(device, launch, "class", kernel, a->outer, a->size, args, err);
+}
+
 static scl_status prepare_softmax(cl_device *device, const scl_binding *b, scl_launch *launch,
                                   scl_error *err)
 {
@@ -102,14 +113,14 @@ static scl_status prepare_softmax(cl_device *device, const scl_binding *b, scl_l
     cl_args args = {0};
     cl_arg_buffer(&args, b->inputs[0]);
     cl_arg_buffer(&args, b->outputs[0]);
+    if (a->inner == 1)
+        return add_softmax_rows(device, b, launch, &args, err);
     cl_arg_int(&args, a->outer);
     cl_arg_int(&args, a->size);
     cl_arg_int(&args, a->inner);
-    size_t across = a->inner < CHUNK_ITEMS ? (size_t)a->inner : CHUNK_ITEMS;
-    cl_work work = {.file = "class",
-                    .kernel = scl_op_describe(b->node->op)->name,
-                    .global = {(size_t)a->inner, (size_t)a->outer},
-                    .local = {across, a->inner < CHUNK_ITEMS ? CHUNK_ITEMS / across : 1}};
+    cl_work work =
+        cl_stretch_work(device, "class", scl_op_describe(b->node->op)->name, (size_t)a->inner);
+    work.global[1] = (size_t)a->outer;
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
@@ -123,10 +134,9 @@ static scl_status prepare_one_hot(cl_device *device, const scl_binding *b, scl_l
     cl_arg_int(&args, a->outer);
     cl_arg_int(&args, a->size);
     cl_arg_int(&args, a->inner);
-    cl_work work = {.file = "class",
-                    .kernel = "one_hot",
-                    .global = {(size_t)a->inner, (size_t)a->size, (size_t)a->outer},
-                    .local = {a->inner < CHUNK_ITEMS ? (size_t)a->inner : CHUNK_ITEMS, 1, 1}};
+    cl_work work = cl_stretch_work(device, "class", "one_hot", (size_t)a->inner);
+    work.global[1] = (size_t)a->size;
+    work.global[2] = (size_t)a->outer;
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
@@ -141,10 +151,8 @@ static scl_status prepare_fourier(cl_device *device, const scl_binding *b, scl_l
     cl_arg_buffer(&args, b->outputs[0]);
     cl_arg_int(&args, points);
     cl_arg_int(&args, features);
-    cl_work work = {.file = "class",
-                    .kernel = "fourier_features",
-                    .global = {(size_t)features, (size_t)points},
-                    .local = {CHUNK_ITEMS, 1}};
+    cl_work work = cl_stretch_work(device, "class", "fourier_features", (size_t)features);
+    work.global[1] = (size_t)points;
     return cl_launch_add(device, launch, &work, &args, err);
 }
 

@@ -1,7 +1,6 @@
 /* ops_train.c — optimizer updates and gradient norms. */
 #include "opencl/opencl.h"
 
-#define CHUNK_ITEMS  64
 #define SHARE_VALUES 16384 /* of a gradient, that one group squares and sums */
 
 /* Places of the optimizers' inputs. */
@@ -20,10 +19,7 @@ static scl_status prepare_accumulate(cl_device *device, const scl_binding *b, sc
     cl_arg_buffer(&args, b->inputs[0]);
     cl_arg_buffer(&args, b->inputs[1]);
     cl_arg_long(&args, (int64_t)count);
-    cl_work work = {.file = "train",
-                    .kernel = "accumulate",
-                    .global = {cl_ceil_div(count, (size_t)device->tuning.vector_width)},
-                    .local = {CHUNK_ITEMS}};
+    cl_work work = cl_stretch_work(device, "train", "accumulate", count);
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
@@ -74,12 +70,12 @@ static scl_status prepare_sgd(cl_device *device, const scl_binding *b, scl_launc
     cl_args args = {0};
     for (int i = PARAM; i <= MOMENT1; i++)
         cl_arg_buffer(&args, b->inputs[i]);
-    cl_arg_int(&args, (int64_t)count);
+    cl_arg_long(&args, (int64_t)count);
     cl_arg_float(&args, o->lr_scale);
     cl_arg_float(&args, o->weight_decay);
     cl_arg_float(&args, o->momentum);
     cl_arg_int(&args, o->nesterov);
-    cl_work work = {.file = "train", .kernel = "sgd", .global = {count}, .local = {CHUNK_ITEMS}};
+    cl_work work = cl_stretch_work(device, "train", "sgd", count);
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
@@ -91,7 +87,7 @@ static scl_status prepare_adam(cl_device *device, const scl_binding *b, scl_laun
     cl_args args = {0};
     for (int i = PARAM; i <= MOMENT2; i++)
         cl_arg_buffer(&args, b->inputs[i]);
-    cl_arg_int(&args, (int64_t)count);
+    cl_arg_long(&args, (int64_t)count);
     cl_arg_float(&args, o->lr_scale);
     cl_arg_float(&args, o->weight_decay);
     cl_arg_float(&args, o->beta1);
@@ -100,7 +96,7 @@ static scl_status prepare_adam(cl_device *device, const scl_binding *b, scl_laun
     cl_arg_float(&args, 1 - o->beta2);
     cl_arg_float(&args, o->eps);
     cl_arg_int(&args, o->decoupled);
-    cl_work work = {.file = "train", .kernel = "adam", .global = {count}, .local = {CHUNK_ITEMS}};
+    cl_work work = cl_stretch_work(device, "train", "adam", count);
     return cl_launch_add(device, launch, &work, &args, err);
 }
 

@@ -1,50 +1,104 @@
 /* class.cl - softmax along an axis, one-hot codes, and the position code of points. */
+#include "math.cl"
 
 #define TWO_PI 6.28318530717958647692f
 
-/* in, out [outer, size, inner]; a work-item per (outer, inner). May run in place. */
-#define SOFTMAX(name, value)                                                                       \
+/* One column (or V) of `size` values `step` apart. */
+#define SOFTMAX_OF(T, AT, SET)                                                                     \
+    static inline void CAT(softmax_, T)(__global const float *in, __global float *out, int size,   \
+                                        long step, bool logarithm)                                 \
+    {                                                                                              \
+        T top = AT(in), sum = 0;                                                                   \
+        for (int c = 1; c < size; c++) {                                                           \
+            T x = AT(in + c * step);                                                               \
+            top = x > top ? x : top;                                                               \
+        }                                                                                          \
+        for (int c = 0; c < size; c++) {                                                           \
+            T e = EXP(AT(in + c * step) - top);                                                    \
+            sum += e;                                                                              \
+            if (!logarithm)                                                                        \
+                SET(out + c * step, e);                                                            \
+        }                                                                                          \
+        T scale = 1.0f / sum, log_sum = log(sum);                                                  \
+        for (int c = 0; c < size; c++)                                                             \
+            if (logarithm)                                                                         \
+                SET(out + c * step, AT(in + c * step) - top - log_sum);                            \
+            else                                                                                   \
+                SET(out + c * step, AT(out + c * step) * scale);                                   \
+    }
+SOFTMAX_OF(float, FLOAT_AT, SET_FLOAT)
+SOFTMAX_OF(floatV, VECTOR_AT, SET_VECTOR)
+
+/* in, out [outer, size, inner]; a work-item has a stretch of columns. May run in place. */
+#define SOFTMAX(name, logarithm)                                                                   \
     __kernel void name(__global const float *in, __global float *out, int outer, int size,         \
                        int inner)                                                                  \
     {                                                                                              \
-        int i = get_global_id(0), o = get_global_id(1);                                            \
-        if (i >= inner || o >= outer)                                                              \
-            return;                                                                                \
-        size_t start = (size_t)o * size * inner + i;                                               \
-        float top = -INFINITY, sum = 0;                                                            \
-        for (int c = 0; c < size; c++)                                                             \
-            top = fmax(top, in[start + (size_t)c * inner]);                                        \
-        for (int c = 0; c < size; c++)                                                             \
-            sum += exp(in[start + (size_t)c * inner] - top);                                       \
-        for (int c = 0; c < size; c++) {                                                           \
-            size_t at = start + (size_t)c * inner;                                                 \
-            float x = in[at] - top;                                                                \
-            out[at] = value;                                                                       \
+        long first = (long)get_global_id(0) * STRETCH, end = STRETCH_END(first, inner);            \
+        size_t start = (size_t)get_global_id(1) * size * inner;                                    \
+        in += start;                                                                               \
+        out += start;                                                                              \
+        FOR_RANGE(first, end, CAT(softmax_, floatV)(in + i, out + i, size, inner, logarithm),      \
+                  softmax_float(in + i, out + i, size, inner, logarithm));                         \
+    }
+SOFTMAX(softmax, false)
+SOFTMAX(log_softmax, true)
+
+/* The same where inner is 1: a group has `each` rows of n values. */
+#define SOFTMAX_ROWS(name, logarithm)                                                              \
+    __kernel void name(__global const float *in, __global float *out, int n, int rows, int each)   \
+    {                                                                                              \
+        GROUP_SCRATCH                                                                              \
+        int first = get_group_id(0) * each, last = min(first + each, rows);                        \
+        for (int row = first; row < last; row++) {                                                 \
+            __global const float *x = in + (size_t)row * n;                                        \
+            __global float *y = out + (size_t)row * n;                                             \
+            floatV most = -INFINITY, total = 0;                                                    \
+            float top = -INFINITY, rest = 0;                                                       \
+            FOR_ROW(n, floatV v = vloadV(0, x + i);                                                \
+                    most = v > most ? v : most, top = fmax(top, x[i]));                            \
+            top = group_max(fmax(maxV(most), top));                                                \
+            FOR_ROW(n, floatV e = EXP(vloadV(0, x + i) - top); total += e;                         \
+                    if (!logarithm) vstoreV(e, 0, y + i), float e = EXP(x[i] - top); rest += e;    \
+                    if (!logarithm) y[i] = e);                                                     \
+            float sum = group_sum(sumV(total) + rest);                                             \
+            float scale = 1.0f / sum, log_sum = log(sum);                                          \
+            FOR_ROW(                                                                               \
+                n,                                                                                 \
+                vstoreV(logarithm ? vloadV(0, x + i) - top - log_sum : vloadV(0, y + i) * scale,   \
+                        0, y + i),                                                                 \
+                y[i] = logarithm ? x[i] - top - log_sum : y[i] * scale);                           \
         }                                                                                          \
     }
+SOFTMAX_ROWS(softmax_rows, false)
+SOFTMAX_ROWS(log_softmax_rows, true)
 
-SOFTMAX(softmax, exp(x) / sum)
-SOFTMAX(log_softmax, x - log(sum))
-
-/* ids [outer, inner] -> out [outer, classes, inner]. */
+/* ids [outer, inner] -> out [outer, classes, inner]; work-item (stretch of inner, class, outer). */
 __kernel void one_hot(__global const int *ids, __global float *out, int outer, int classes,
                       int inner)
 {
-    int i = get_global_id(0), c = get_global_id(1), o = get_global_id(2);
-    if (i >= inner || c >= classes || o >= outer)
-        return;
-    out[((size_t)o * classes + c) * inner + i] = ids[(size_t)o * inner + i] == c ? 1.0f : 0.0f;
+    int c = get_global_id(1), o = get_global_id(2);
+    long first = (long)get_global_id(0) * STRETCH, end = STRETCH_END(first, inner);
+    ids += (size_t)o * inner;
+    out += ((size_t)o * classes + c) * inner;
+    FOR_RANGE(first, end, vstoreV(vloadV(0, ids + i) == c ? (floatV)(1) : (floatV)(0), 0, out + i),
+              out[i] = ids[i] == c ? 1.0f : 0.0f);
 }
 
-/* coords [points, 2], matrix [2, features] -> out [points, 2 features]: sines, then cosines. */
+/* coords [points, 2], matrix [2, features] -> out [points, 2 features]: sines, then cosines. Angles
+ * are kept to a half turn, where sin and cos are cheap and exact. */
+#define FEATURE(T, AT, SET)                                                                        \
+    T turns = x * AT(matrix + i) + y * AT(matrix + features + i);                                  \
+    T angle = TWO_PI * (turns - floor(turns + 0.5f));                                              \
+    SET(out + i, sin(angle));                                                                      \
+    SET(out + features + i, cos(angle))
 __kernel void fourier_features(__global const float *coords, __global const float *matrix,
                                __global float *out, int points, int features)
 {
-    int f = get_global_id(0), k = get_global_id(1);
-    if (f >= features || k >= points)
-        return;
+    long first = (long)get_global_id(0) * STRETCH, end = STRETCH_END(first, features);
+    int k = get_global_id(1);
     float x = 2.0f * coords[2 * k] - 1.0f, y = 2.0f * coords[2 * k + 1] - 1.0f;
-    float angle = TWO_PI * (x * matrix[f] + y * matrix[features + f]);
-    out[(size_t)k * 2 * features + f] = sin(angle);
-    out[(size_t)k * 2 * features + features + f] = cos(angle);
+    out += (size_t)k * 2 * features;
+    FOR_RANGE(first, end, FEATURE(floatV, VECTOR_AT, SET_VECTOR),
+              FEATURE(float, FLOAT_AT, SET_FLOAT));
 }

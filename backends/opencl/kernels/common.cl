@@ -28,6 +28,12 @@ STORE_IN(__private)
 #define vstoreV(x, i, p) CAT(vstore, V)(x, i, p)
 #endif
 
+/* For code over T: float with FLOAT_AT and SET_FLOAT, floatV with VECTOR_AT and SET_VECTOR. */
+#define VECTOR_AT(p)     vloadV(0, p)
+#define FLOAT_AT(p)      (*(p))
+#define SET_VECTOR(p, x) vstoreV(x, 0, p)
+#define SET_FLOAT(p, x)  (*(p) = (x))
+
 static inline float sum4(float4 x)
 {
     float2 y = x.lo + x.hi;
@@ -68,28 +74,34 @@ static inline float4 max_fold(float4 a, float4 b)
 #define sumV(x) FOLD(sum, x)
 #define maxV(x) FOLD(max, x)
 
-/* The sum over the work-items of a group, the same on each; fixed order. Every work-item of the
- * group must call it. */
+/* The sum or the maximum over the work-items of a group, the same on each; fixed order. Every
+ * work-item of the group must call it. */
 #if LSZ == 1
 #define GROUP_SCRATCH
 #define group_sum(x) (x)
+#define group_max(x) (x)
 #else
 #define GROUP_SCRATCH __local float group_scratch[LSZ];
 #define group_sum(x)  group_sum_in(x, group_scratch)
-static inline float group_sum_in(float x, __local float *scratch)
-{
-    int id = get_local_id(0);
-    scratch[id] = x;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int half_size = LSZ / 2; half_size > 0; half_size /= 2) {
-        if (id < half_size)
-            scratch[id] += scratch[id + half_size];
-        barrier(CLK_LOCAL_MEM_FENCE);
+#define group_max(x)  group_max_in(x, group_scratch)
+#define GROUP_FOLD(name, fold)                                                                     \
+    static inline float name(float x, __local float *scratch)                                      \
+    {                                                                                              \
+        int id = get_local_id(0);                                                                  \
+        scratch[id] = x;                                                                           \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                              \
+        for (int half_size = LSZ / 2; half_size > 0; half_size /= 2) {                             \
+            if (id < half_size)                                                                    \
+                scratch[id] = fold(scratch[id], scratch[id + half_size]);                          \
+            barrier(CLK_LOCAL_MEM_FENCE);                                                          \
+        }                                                                                          \
+        float total = scratch[0];                                                                  \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                              \
+        return total;                                                                              \
     }
-    float total = scratch[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return total;
-}
+#define add_floats(a, b) ((a) + (b))
+GROUP_FOLD(group_sum_in, add_floats)
+GROUP_FOLD(group_max_in, fmax)
 #endif
 
 /* Runs `vector` on stretches of V elements and `scalar` on the rest of 0..n-1, shared by the

@@ -105,8 +105,6 @@ __kernel void layer_norm_param_grad(__global const float *in, __global const flo
         weight += at(partial + (size_t)s * n + i);                                                 \
         bias += at(partial + (size_t)(shares + s) * n + i);                                        \
     }
-#define VECTOR_AT(p) vloadV(0, p)
-#define FLOAT_AT(p)  (*(p))
 __kernel void layer_norm_param_sum(__global const float *partial, __global float *dweight,
                                    __global float *dbias, int n, int shares)
 {

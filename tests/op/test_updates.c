@@ -1,0 +1,170 @@
+/* Ops that change their inputs or have many: OpenCL against the double reference between guards, at
+ * lengths around a vector and around the stretch of a work-item. SAMCL_TEST_DEVICE names the
+ * device.
+ */
+#include "op/guarded.h"
+
+#include "base/rng.h"
+#include "graph/ops.h"
+#include "registry.h"
+
+enum { MOST_INPUTS = 6 };
+
+typedef struct update {
+    const char *name;
+    /* x[i]: float32 tensors of `n` values; `hyper` and `scale` have 4 and 1. */
+    void (*build)(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale);
+    int inputs;
+} update;
+
+static scl_optimizer_attr attr_of(bool decoupled, bool nesterov)
+{
+    return (scl_optimizer_attr){.lr_scale = 0.5,
+                                .weight_decay = 0.1,
+                                .momentum = 0.9,
+                                .beta1 = 0.9,
+                                .beta2 = 0.99,
+                                .eps = 1e-8,
+                                .decoupled = decoupled,
+                                .nesterov = nesterov};
+}
+
+static void adamw(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    scl_optimizer_attr attr = attr_of(true, false);
+    scl_adam(g, x[0], x[1], x[2], x[3], hyper, scale, &attr);
+}
+
+static void adam_unscaled(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    (void)scale;
+    scl_optimizer_attr attr = attr_of(false, false);
+    scl_adam(g, x[0], x[1], x[2], x[3], hyper, NULL, &attr);
+}
+
+static void sgd_nesterov(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    scl_optimizer_attr attr = attr_of(false, true);
+    scl_sgd(g, x[0], x[1], x[2], hyper, scale, &attr);
+}
+
+static void sgd_plain(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    (void)scale;
+    scl_optimizer_attr attr = attr_of(false, false);
+    scl_sgd(g, x[0], x[1], NULL, hyper, NULL, &attr);
+}
+
+static void accumulated(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    (void)hyper;
+    (void)scale;
+    scl_accumulate(g, x[0], x[1]);
+}
+
+static void norm_of_all(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    (void)hyper;
+    (void)scale;
+    scl_global_norm(g, x, 3);
+}
+
+static const update updates[] = {
+    {"adamw", adamw, 4},   {"adam", adam_unscaled, 4},     {"nesterov", sgd_nesterov, 3},
+    {"sgd", sgd_plain, 2}, {"accumulate", accumulated, 2}, {"global_norm", norm_of_all, 3},
+};
+
+/* Values in -1..1, or 0..1 for a second moment (the last of four). */
+static void write_random(guarded_run *run, const scl_tensor *x, int index, bool positive)
+{
+    size_t count = (size_t)scl_shape_count(x->shape);
+    float *values = malloc(count * sizeof *values);
+    scl_rng rng = scl_rng_make(3, "update", (uint64_t)index, count);
+    for (size_t i = 0; i < count; i++) {
+        float uniform = (float)scl_rng_uniform(&rng);
+        values[i] = positive ? uniform : 2 * uniform - 1;
+    }
+    guarded_write(run, x, values);
+    free(values);
+}
+
+static void compare(const update *u, size_t n, int index, guarded_run *found, guarded_run *expected,
+                    const scl_tensor *x)
+{
+    float *f = guarded_read(found, x), *e = guarded_read(expected, x);
+    for (size_t i = 0; i < (size_t)scl_shape_count(x->shape); i++) {
+        double error = fabs((double)f[i] - (double)e[i]);
+        if (!(error <= 2e-6 * (1 + fabs((double)e[i]))))
+            fail_msg("%s of %zu, tensor %d: element %zu is %.9g, expected %.9g", u->name, n, index,
+                     i, (double)f[i], (double)e[i]);
+    }
+    free(f);
+    free(e);
+}
+
+static void check(const update *u, size_t n, scl_device *device, scl_device *reference)
+{
+    static const float hyper_values[4] = {0.01f, 0.19f, 0.141f, 0}, scale_value = 0.7f;
+    scl_graph *g = scl_graph_create(&test_error);
+    scl_tensor *x[MOST_INPUTS] = {NULL};
+    for (int i = 0; i < u->inputs; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "x%d", i);
+        x[i] = i < 2 ? scl_parameter(g, name, SCL_SHAPE((int64_t)n), (scl_init){0}, true)
+                     : scl_state(g, name, SCL_SHAPE((int64_t)n));
+    }
+    scl_tensor *hyper = scl_constant(g, hyper_values, SCL_SHAPE(4));
+    scl_tensor *scale = scl_constant(g, &scale_value, SCL_SHAPE(1));
+    u->build(g, x, hyper, scale);
+    assert_ok(scl_graph_status(g, &test_error));
+    guarded_run found = guarded_open(device, g), expected = guarded_open(reference, g);
+    for (int i = 0; i < u->inputs; i++) {
+        write_random(&found, x[i], i, i == 3);
+        write_random(&expected, x[i], i, i == 3);
+    }
+    guarded_launch_all(&found);
+    guarded_launch_all(&expected);
+    for (int i = 0; i < u->inputs; i++)
+        compare(u, n, i, &found, &expected, x[i]);
+    compare(u, n, -1, &found, &expected, g->nodes[0]->outputs[0]);
+    guarded_close(&found);
+    guarded_close(&expected);
+    scl_graph_free(g);
+}
+
+static void check_all(const char *suffix)
+{
+    static const size_t lengths[] = {1, 19, 2048, 2049, 16384, 16387};
+    const char *name = getenv("SAMCL_TEST_DEVICE");
+    char spec[256];
+    snprintf(spec, sizeof spec, "%s%s", name != NULL ? name : "auto", suffix);
+    scl_device *device = NULL, *reference = NULL;
+    assert_ok(scl_device_open(spec, &device, &test_error));
+    assert_ok(scl_device_open("reference", &reference, &test_error));
+    for (size_t u = 0; u < sizeof updates / sizeof *updates; u++)
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+            check(&updates[u], lengths[i], device, reference);
+    scl_device_close(device);
+    scl_device_close(reference);
+}
+
+static void updates_agree_with_the_reference(void **state)
+{
+    (void)state;
+    check_all("");
+}
+
+static void generic_updates_agree_with_the_reference(void **state)
+{
+    (void)state;
+    check_all("+generic");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(updates_agree_with_the_reference),
+        cmocka_unit_test(generic_updates_agree_with_the_reference),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
