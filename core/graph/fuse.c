@@ -58,13 +58,20 @@ static void take_over(fuser *f, scl_node *gemm, scl_node *node, const scl_tensor
     result->producer = node;
 }
 
-static scl_activation activation_of(scl_op op)
+static int32_t activation_of(scl_op op)
 {
-    return op == SCL_OP_RELU            ? SCL_ACT_RELU
-           : op == SCL_OP_GELU          ? SCL_ACT_GELU
-           : op == SCL_OP_RELU_BACKWARD ? SCL_ACT_RELU_BACKWARD
-           : op == SCL_OP_GELU_BACKWARD ? SCL_ACT_GELU_BACKWARD
-                                        : SCL_ACT_NONE;
+    switch (op) {
+    case SCL_OP_RELU:
+        return SCL_ACT_RELU;
+    case SCL_OP_GELU:
+        return SCL_ACT_GELU;
+    case SCL_OP_RELU_BACKWARD:
+        return SCL_ACT_RELU_BACKWARD;
+    case SCL_OP_GELU_BACKWARD:
+        return SCL_ACT_GELU_BACKWARD;
+    default:
+        return SCL_ACT_NONE;
+    }
 }
 
 /* What the node combines with the product, which it knows as `seen`; NULL when that does not fit.
@@ -84,7 +91,7 @@ static void fold_reader(fuser *f, scl_node *gemm)
     scl_node *node = only_reader(f, gemm->outputs[0], &seen);
     if (node == NULL || gemm->attr.gemm.act != SCL_ACT_NONE || gemm->inputs[3] != NULL)
         return;
-    scl_activation act = activation_of(node->op);
+    int32_t act = activation_of(node->op);
     scl_tensor *residual = NULL;
     if (node->op == SCL_OP_ADD || scl_act_is_backward(act)) {
         residual = residual_of(node, seen);
