@@ -198,7 +198,7 @@ scl_status cl_timing_start(scl_device *base, scl_error *err)
     clReleaseCommandQueue(device->queue);
     device->queue = queue;
     device->timing = scl_calloc(1, sizeof *device->timing);
-    if (device->base.profile == NULL)
+    if (device->timing == NULL)
         return scl_out_of_memory(err, sizeof *device->timing, "the times of commands");
     return compare_clocks(device, err);
 }

@@ -322,16 +322,15 @@ static void a_trace_of_nothing_is_not_written(void **state)
     scl_device_close(device);
 }
 
-static void failing_allocations_are_reported(void **state)
+static void check_failing_allocations(const char *spec)
 {
-    (void)state;
     network n = network_build(BATCH, true, true, &test_error);
     for (long countdown = 0, done = false; !done; countdown++) {
         scl_device *device = NULL;
         scl_error err = {0};
         scl_str table = {0};
         assert_true(countdown < 100);
-        assert_ok(scl_device_open("reference", &device, &test_error));
+        assert_ok(scl_device_open(spec, &device, &test_error));
         scl_alloc_fail_after(countdown);
         scl_status status = scl_profile_begin(device, NULL, &err);
         for (size_t i = 0; i < n.graph->node_count && device->profile != NULL; i++)
@@ -346,6 +345,13 @@ static void failing_allocations_are_reported(void **state)
         scl_device_close(device);
     }
     scl_graph_free(n.graph);
+}
+
+static void failing_allocations_are_reported(void **state)
+{
+    (void)state;
+    check_failing_allocations("reference");
+    check_failing_allocations("auto");
 }
 
 int main(void)
