@@ -119,7 +119,7 @@ static void add_settings(report *r)
     snprintf(window, sizeof window, "train.grad_accum_steps=%lld",
              (long long)(now->batch_size * now->window));
     snprintf(size, sizeof size, "model.image_size=%lld", (long long)(now->image_size / 2));
-    if (r->device->memory_budget > 0)
+    if (now->budget > 0)
         try_settings(r, "memory_budget=null", NULL, "runs again what costs next to nothing");
     if (now->batch_size > 1)
         try_settings(r, "train.batch_size=1", window, "the same updates");

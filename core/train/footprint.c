@@ -132,6 +132,7 @@ static void count_host(const dry_run *r)
     scl_batch_layout layout = step_options(r).layout;
     f->host_batches = SCL_LOADER_BATCHES * scl_batch_bytes(&layout);
     f->host_cache = f->cached ? (size_t)c->cache.memory : 0;
+    f->budget = scl_run_config_memory_budget(c);
     f->batch_size = c->train.batch_size;
     f->window = c->train.grad_accum_steps;
     f->image_size = layout.image_size;

@@ -28,7 +28,8 @@ typedef struct scl_footprint {
     size_t host_batches; /* of the loader */
     size_t host_cache;   /* at most */
 
-    int64_t batch_size, window, image_size, objects; /* as the run file has them */
+    size_t budget; /* these as the run file has them; 0: none */
+    int64_t batch_size, window, image_size, objects;
 } scl_footprint;
 
 /* Of the run file with the key=value settings over it, on a device that is open. SCL_DEVICE when it

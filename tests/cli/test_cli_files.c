@@ -405,6 +405,7 @@ static void a_plan_tells_the_peak_and_the_choices(void **state)
     EXPECT(0, "train.batch_size=1 train.grad_accum_steps=2", "plan", "run.yaml",
            "train.batch_size=2");
     /* images are not looked at, a checkpoint is */
+    EXPECT(0, "  memory_budget=null", "plan", "run.yaml", "memory_budget=8GiB");
     EXPECT(0, "peak", "plan", "run.yaml", "data.train.images=nowhere");
     EXPECT(3, "nowhere.pth", "plan", "run.yaml", "model.checkpoint=nowhere.pth");
     outcome o = RUN("plan", "run.yaml", "memory_budget=1MiB", "model.image_size=256");
