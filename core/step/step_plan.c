@@ -122,9 +122,8 @@ scl_status scl_step_plan_make(const scl_step_graph *graph, const scl_split *spli
     size_t leaves = scl_schedule_leaf_bytes(out->plan, options->model->store);
     size_t left = scl_device_bytes_left(device), room = left > leaves ? left - leaves : 0;
     size_t budget = room;
-    if (pass.backward < pass.count)
-        SCL_TRY(plan_smaller(graph, &pass, device, budget, out, err));
-    while (out->plan->arena_bytes > room) {
+    bool spare = pass.backward < pass.count; /* gradients: some work is spent in any case */
+    for (; spare || out->plan->arena_bytes > room; spare = false) {
         size_t before = out->plan->arena_bytes;
         SCL_TRY(plan_smaller(graph, &pass, device, budget, out, err));
         size_t arena = out->plan->arena_bytes;

@@ -112,7 +112,6 @@ scl_status scl_train_job_open_folder(scl_train_job *job, scl_error *err)
 scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_progress progress,
                               scl_error *err)
 {
-    device->memory_budget = scl_run_config_memory_budget(&job->run.config);
     job->eval_data = scl_run_data_eval_config(&job->run.config.data);
     SCL_TRY(scl_run_data_check_folders(&job->run.config, err));
     SCL_TRY(open_model(job, device, err));

@@ -79,12 +79,7 @@ static scl_status make_evaluator(trainer *t, scl_error *err)
         if (samples == 0)
             return SCL_OK;
     }
-    /* whether it fits is asked for both together, when the step is planned */
-    size_t *budget = &run->model->device->memory_budget, all = *budget;
-    *budget = 0;
-    scl_status status = scl_evaluator_create(&options, &t->evaluator, err);
-    *budget = all;
-    return status;
+    return scl_evaluator_create(&options, &t->evaluator, err);
 }
 
 static scl_status make_loader(trainer *t, scl_error *err)
@@ -382,7 +377,9 @@ static scl_status start(trainer *t, scl_error *err)
 {
     scl_train_job *job = t->job;
     SCL_TRY(make_evaluator(t, err));
-    SCL_TRY(make_stepper(t, err)); /* last: planned for the memory that is left */
+    /* the step last: what the budget leaves is for it */
+    job->run.model->device->memory_budget = scl_run_config_memory_budget(t->config);
+    SCL_TRY(make_stepper(t, err));
     SCL_TRY(scl_train_job_open_folder(job, err));
     SCL_TRY(write_info(t, err));
     /* so that a run killed in its first epoch can be resumed too */
