@@ -1,5 +1,6 @@
 #include "terminal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
 
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define QUIET_SECONDS  2.0
@@ -15,13 +15,6 @@
 
 static bool shown;
 static double drawn_at;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void print_message(void *user, scl_log_level level, const char *text)
 {
@@ -62,12 +55,12 @@ static bool is_utf8(void)
 
 terminal_bar terminal_bar_start(size_t total, size_t before)
 {
-    return (terminal_bar){.total = total, .before = before, .started = now()};
+    return (terminal_bar){.total = total, .before = before, .started = scl_clock_seconds()};
 }
 
 void terminal_bar_update(const terminal_bar *bar, size_t done, const char *suffix)
 {
-    double t = now();
+    double t = scl_clock_seconds();
     if (!isatty(STDERR_FILENO))
         return;
     if (done >= bar->total) {

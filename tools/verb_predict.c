@@ -3,10 +3,9 @@
 #include "predict_files.h"
 #include "tracing.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "data/image_header.h"
-
-#include <time.h>
 
 static const cli_option options[] = {
     CLI_CHECKPOINT_OPTIONS,
@@ -89,13 +88,6 @@ static scl_status check_early(const cli_args *args, const char *image, prompts *
     return scl_request_check(&p->request, &frame, 0, err);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 typedef struct job {
     cli_model model;
     scl_input_image image;
@@ -109,13 +101,13 @@ static scl_status find_masks(job *j, predict_result *result, scl_error *err)
 {
     const scl_request *request = &j->prompts.request;
     SCL_TRY(cli_tracing_begin(&j->tracing, j->model.device, err));
-    double start = now();
+    double start = scl_clock_seconds();
     SCL_TRY(scl_input_image_encode(&j->image, j->model.predictor, err));
-    double encoded = now();
+    double encoded = scl_clock_seconds();
     SCL_TRY(scl_answer_make(&j->answer, j->model.predictor, result->config, request,
                             &j->image.frame, err));
     result->encode_seconds = encoded - start;
-    result->decode_seconds = now() - encoded;
+    result->decode_seconds = scl_clock_seconds() - encoded;
     return SCL_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "terminal.h"
 #include "tracing.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "registry.h"
 #include "train/trainer.h"
@@ -14,7 +15,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A wrapper may pass on what the terminal has sent already: this soon it is the same signal. */
@@ -32,11 +32,9 @@ static void say(const char *text)
 static void on_signal(int number)
 {
     (void)number;
-    struct timespec t;
     int reason = errno;
     int64_t first = 0;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t now = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec + 1;
+    int64_t now = (int64_t)scl_clock_nanoseconds() + 1;
     if (atomic_compare_exchange_strong(&stopped_at, &first, now)) {
         say(on_terminal ? "\r\033[K" : "");
         say("stopping after this step, then saving a checkpoint; Ctrl-C again stops at once\n");

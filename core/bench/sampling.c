@@ -1,24 +1,18 @@
 /* sampling.c — time and memory of a case's work. */
 #include "bench/bench.h"
 
+#include "base/clock.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 scl_status scl_bench_sample(scl_bench_work *work, double *seconds, scl_error *err)
 {
-    double start = now();
+    double start = scl_clock_seconds();
     SCL_TRY(work->run(work->state, err));
-    *seconds = 1e-9 * round(1e9 * (now() - start)); /* the clock's resolution */
+    *seconds = 1e-9 * round(1e9 * (scl_clock_seconds() - start)); /* the clock's resolution */
     return SCL_OK;
 }
 
@@ -47,9 +41,9 @@ scl_status scl_bench_start(const scl_bench_case *c, const scl_bench_options *opt
                            scl_error *err)
 {
     *result = (scl_bench_result){0};
-    double start = now();
+    double start = scl_clock_seconds();
     SCL_TRY(scl_bench_open(c, options, device, work, err));
-    result->open_seconds = now() - start;
+    result->open_seconds = scl_clock_seconds() - start;
     memcpy(result->shape, work->shape, sizeof work->shape);
     result->flops = work->flops;
     result->bytes = work->bytes;

@@ -1,10 +1,10 @@
 #include "eval/comparison.h"
 
+#include "base/clock.h"
 #include "eval/gallery.h"
 #include "io/json.h"
 
 #include <math.h>
-#include <time.h>
 
 /* ---- running */
 
@@ -28,13 +28,6 @@ static bool tell_progress(void *user, size_t done, size_t total)
     return o->progress == NULL || o->progress(o->user, j->title, done, total);
 }
 
-static double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static scl_status judge(judging *j, scl_model *model, const scl_adaptation *adaptation,
                         scl_compared *out, scl_error *err)
 {
@@ -48,11 +41,11 @@ static scl_status judge(judging *j, scl_model *model, const scl_adaptation *adap
                                 .cache = o->cache};
     const scl_eval_events events = {.user = j, .image = keep_image, .progress = tell_progress};
     scl_evaluator *evaluator;
-    double start = clock_seconds();
+    double start = scl_clock_seconds();
     SCL_TRY(scl_evaluator_create(&options, &evaluator, err));
     scl_status status = scl_evaluator_run(evaluator, &events, &out->scores, err);
     scl_evaluator_free(evaluator);
-    out->seconds = clock_seconds() - start;
+    out->seconds = scl_clock_seconds() - start;
     return status;
 }
 

@@ -1,10 +1,9 @@
 /* ceiling.c — the product grows until one run takes long enough to be timed by the host's clock. */
 #include "graph/ceiling.h"
 
+#include "base/clock.h"
 #include "graph/compiled.h"
 #include "graph/ops.h"
-
-#include <time.h>
 
 #define FIRST_SIDE 256
 #define LAST_SIDE  4096
@@ -14,21 +13,14 @@
 #define RUNS         20
 #define MOST_REPEATS 256
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static scl_status time_runs(const scl_compiled *c, scl_device *device, int repeats, double *seconds,
                             scl_error *err)
 {
-    double start = now();
+    double start = scl_clock_seconds();
     for (int i = 0; i < repeats; i++)
         SCL_TRY(scl_schedule_run(c->schedule, 0, c->plan->node_count, err));
     SCL_TRY(device->backend->finish(device, err));
-    *seconds = (now() - start) / repeats;
+    *seconds = (scl_clock_seconds() - start) / repeats;
     return SCL_OK;
 }
 

@@ -1,22 +1,15 @@
 /* profile.c — what backends and phases report, summed up and passed on to the trace. */
 #include "graph/profile.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t host_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 uint64_t scl_profile_now(const scl_profile *profile)
 {
-    return profile != NULL ? host_clock() - profile->began : 0;
+    return profile != NULL ? scl_clock_nanoseconds() - profile->began : 0;
 }
 
 void scl_profile_spent(scl_profile *profile, uint64_t since)
@@ -228,7 +221,7 @@ scl_status scl_profile_begin(scl_device *device, const char *trace, scl_error *e
     if (p == NULL)
         return scl_out_of_memory(err, sizeof *p, "a profile");
     p->device = device;
-    p->began = host_clock();
+    p->began = scl_clock_nanoseconds();
     snprintf(process, sizeof process, "samcl on %s", device->info.name);
     scl_status status = trace != NULL ? scl_trace_open(trace, process, &p->trace, err) : SCL_OK;
     device->profile = p;

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "data/loader.h"
@@ -11,7 +12,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 #define LISTED_IMAGES 8
 
@@ -29,13 +29,6 @@ typedef struct trainer {
     double started, began; /* clock at the start; seconds trained before */
 } trainer;
 
-static double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static scl_profile *profile_of(const trainer *t)
 {
     return t->job->run.model->device->profile;
@@ -43,7 +36,7 @@ static scl_profile *profile_of(const trainer *t)
 
 static double seconds_trained(const trainer *t)
 {
-    return t->began + clock_seconds() - t->started;
+    return t->began + scl_clock_seconds() - t->started;
 }
 
 /* ---- making */
@@ -405,7 +398,7 @@ scl_status scl_train(scl_train_job *job, const scl_train_events *events, scl_err
                  .batches = batches,
                  .epoch_steps = windows,
                  .total_steps = windows * (uint64_t)train->epochs,
-                 .started = clock_seconds(),
+                 .started = scl_clock_seconds(),
                  .began = job->state.seconds};
     scl_status status = start(&t, err);
     if (status == SCL_OK)
