@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "bench/work.h"
+#include "graph/prefix.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -56,26 +57,15 @@ scl_status scl_bench_check_pattern(const char *pattern, scl_error *err)
 
 /* ---- the model that the options speak of */
 
-static int32_t type_index(const char *type)
-{
-    for (int32_t i = 0; scl_sam_presets[i] != NULL; i++)
-        if (strcmp(scl_sam_presets[i], type) == 0)
-            return i;
-    return SCL_UNSET_INDEX;
-}
-
 static scl_status read_options(const scl_bench_options *o, scl_bench_setup *setup, scl_error *err)
 {
     scl_weights weights = {0};
     *setup = (scl_bench_setup){.options = o, .section = scl_model_config_unset()};
     setup->batch = o->batch > 0 ? o->batch : 1;
     setup->section.checkpoint = o->checkpoint;
-    if (o->model_type != NULL || o->checkpoint == NULL)
-        setup->section.type = type_index(o->model_type != NULL ? o->model_type : "vit_b");
-    if (o->model_type != NULL && setup->section.type == SCL_UNSET_INDEX)
-        return scl_fail(err, SCL_BAD_CONFIG,
-                        "--model-type: expected vit_b, vit_l, vit_h or vit_nano, found %s",
-                        o->model_type);
+    const char *type = o->model_type == NULL && o->checkpoint == NULL ? "vit_b" : o->model_type;
+    if (type != NULL && scl_sam_find_preset(type, &setup->section.type, err) != SCL_OK)
+        return scl_error_prefix(err, "--model-type");
     if (o->image_size > 0)
         setup->section.image_size = o->image_size;
     if (o->checkpoint != NULL)
@@ -126,6 +116,18 @@ void scl_bench_count(scl_bench_work *work, const scl_device *device, scl_node *c
         work->flops += scl_node_flops(nodes[i]);
         work->bytes += scl_device_node_bytes(device, nodes[i]);
     }
+}
+
+scl_status scl_bench_count_live(scl_bench_work *work, const scl_device *device, scl_graph *graph,
+                                const scl_tensor *source, const scl_tensor *last, scl_error *err)
+{
+    scl_split split = {0};
+    scl_status status = scl_graph_split(graph, source, last, &split, err);
+    if (status == SCL_OK)
+        scl_bench_count(work, device, split.live + split.once_count,
+                        split.live_count - split.once_count);
+    scl_split_free(&split);
+    return status;
 }
 
 void scl_bench_fill(const char *name, float *values, size_t count)

@@ -19,16 +19,9 @@ static void build(scl_graph *g, const scl_attention_inputs *in, const scl_attent
         return;
     }
     in->q->needs_grad = in->k->needs_grad = in->v->needs_grad = true;
-    scl_tensor *out = scl_bench_keep(scl_attention(g, in, attr), "out");
-    if (out == NULL)
-        return;
-    scl_tensor *dy[2] = {scl_bench_input(g, "dout", out->shape), NULL}, *dx[7] = {NULL};
-    out->producer->outputs[1]->keep = true; /* the backward node reads it at every sample */
-    *first = g->node_count;
-    scl_op_describe(SCL_OP_ATTENTION)->grad(g, out->producer, dy, dx);
     static const char *const names[] = {"dq", "dk", "dv", "drel_h", "drel_w", "dpad"};
-    for (int i = 0; i < 6; i++)
-        scl_bench_keep(dx[i], names[i]);
+    scl_tensor *out = scl_bench_keep(scl_attention(g, in, attr), "out");
+    *first = scl_bench_differentiate(g, out, "dout", names, 6);
 }
 
 /* Of an encoder block: q, k and v packed, relative positions, windows padded at the end. */

@@ -70,16 +70,18 @@ static scl_status run_encoder(void *state, scl_error *err)
 static scl_status save_encoder(void *state, const char *path, scl_error *err)
 {
     predict_state *s = state;
-    static scl_bench_file file; /* large */
-    void *embedding = NULL;
-    file = (scl_bench_file){0};
-    scl_status status = scl_bench_file_copy(&file, "image", SCL_F32, s->input_shape, s->input, err);
+    size_t count = scl_predictor_embedding_count(s->predictor);
+    float *embedding = scl_calloc(count, sizeof *embedding);
+    if (embedding == NULL)
+        return scl_out_of_memory(err, count * sizeof *embedding, "the result of a case");
+    const scl_bench_value all[] = {
+        {"image", SCL_F32, s->input_shape, s->input},
+        {"embedding", SCL_F32, embedding_shape(&s->model->config), embedding}};
+    scl_status status = scl_predictor_get_embedding(s->predictor, embedding, err);
     if (status == SCL_OK)
-        status = scl_bench_file_add(&file, "embedding", SCL_F32, embedding_shape(&s->model->config),
-                                    &embedding, err);
-    if (status == SCL_OK)
-        status = scl_predictor_get_embedding(s->predictor, embedding, err);
-    return scl_bench_file_end(&file, status, path, err);
+        status = scl_bench_file_write(all, sizeof all / sizeof *all, path, err);
+    scl_free(embedding);
+    return status;
 }
 
 /* What a graph of the model computes, without binding it to the device. */
@@ -88,7 +90,7 @@ static scl_status count_graph(scl_bench_work *work, const scl_device *device, sc
 {
     scl_status status = scl_graph_fuse(g, err);
     if (status == SCL_OK)
-        scl_bench_count(work, device, g->nodes, g->node_count);
+        status = scl_bench_count_live(work, device, g, NULL, NULL, err);
     scl_graph_free(g);
     return status;
 }
@@ -127,24 +129,13 @@ static scl_status run_decoder(void *state, scl_error *err)
 static scl_status save_decoder(void *state, const char *path, scl_error *err)
 {
     predict_state *s = state;
-    static scl_bench_file file; /* large */
     int64_t size = scl_sam_mask_size(&s->model->config);
-    const struct {
-        const char *name;
-        scl_dtype dtype;
-        scl_shape shape;
-        const void *values;
-    } all[] = {{"embedding", SCL_F32, s->input_shape, s->input},
-               {"coords", SCL_F32, SCL_SHAPE(1, 2, 2), point},
-               {"labels", SCL_I32, SCL_SHAPE(1, 2), point_labels},
-               {"logits", SCL_F32, SCL_SHAPE(1, 1, size, size), s->logits},
-               {"iou", SCL_F32, SCL_SHAPE(1, 1), &s->iou}};
-    scl_status status = SCL_OK;
-    file = (scl_bench_file){0};
-    for (size_t i = 0; i < sizeof all / sizeof *all && status == SCL_OK; i++)
-        status =
-            scl_bench_file_copy(&file, all[i].name, all[i].dtype, all[i].shape, all[i].values, err);
-    return scl_bench_file_end(&file, status, path, err);
+    const scl_bench_value all[] = {{"embedding", SCL_F32, s->input_shape, s->input},
+                                   {"coords", SCL_F32, SCL_SHAPE(1, 2, 2), point},
+                                   {"labels", SCL_I32, SCL_SHAPE(1, 2), point_labels},
+                                   {"logits", SCL_F32, SCL_SHAPE(1, 1, size, size), s->logits},
+                                   {"iou", SCL_F32, SCL_SHAPE(1, 1), &s->iou}};
+    return scl_bench_file_write(all, sizeof all / sizeof *all, path, err);
 }
 
 static scl_status open_decoder(const scl_bench_setup *setup, const void *what, scl_bench_work *work,

@@ -113,23 +113,10 @@ static scl_tensor *col2im(scl_graph *g, const scl_bench_setup *s, bool needs_gra
     return scl_col2im(g, x, grid, grid, 3, 1, 1);
 }
 
-/* Gradient nodes of the one node that made y. */
-static void differentiate(scl_graph *g, const scl_tensor *y, size_t *first)
-{
-    static const char *const names[] = {"dx", "dweight", "dbias"};
-    const scl_node *node = y->producer;
-    scl_tensor *dy[3] = {scl_bench_input(g, "dy", y->shape)}, *dx[3] = {NULL};
-    for (int i = 0; i < node->output_count; i++)
-        node->outputs[i]->keep = true; /* the gradient reads it at every sample */
-    *first = g->node_count;
-    scl_op_describe(node->op)->grad(g, node, dy, dx);
-    for (int i = 0; i < 3; i++)
-        scl_bench_keep(dx[i], names[i]);
-}
-
 static scl_status open_op(const scl_bench_setup *setup, const void *what, scl_bench_work *work,
                           scl_error *err)
 {
+    static const char *const gradients[] = {"dx", "dweight", "dbias"};
     const op_case *c = what;
     scl_graph *g = scl_graph_create(err);
     if (g == NULL)
@@ -139,8 +126,8 @@ static scl_status open_op(const scl_bench_setup *setup, const void *what, scl_be
     scl_tensor *y = c->build(g, setup, c->backward);
     if (y != NULL)
         scl_bench_shape(work, "%.60s", scl_shape_text(g->tensors[0]->shape, text));
-    if (y != NULL && c->backward)
-        differentiate(g, y, &first);
+    if (c->backward)
+        first = scl_bench_differentiate(g, y, "dy", gradients, 3);
     else if (y != NULL && (scl_op_describe(y->producer->op)->flags & SCL_OP_UPDATE) == 0)
         scl_bench_keep(y, "y");
     return scl_bench_graph_work(setup, g, first, NULL, work, err);

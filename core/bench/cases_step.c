@@ -2,7 +2,6 @@
 #include "bench/work.h"
 
 #include "config/text.h"
-#include "graph/prefix.h"
 #include "plugin/adaptation.h"
 #include "step/stepper.h"
 
@@ -75,23 +74,13 @@ static scl_status save_step(void *state, const char *path, scl_error *err)
     const scl_batch_layout *l = &b->layout;
     int64_t size = l->image_size, low = l->mask_size, masks = l->images * l->objects;
     const float loss = (float)s->first_loss;
-    const struct {
-        const char *name;
-        scl_dtype dtype;
-        scl_shape shape;
-        const void *values;
-    } all[] = {{"image", SCL_F32, SCL_SHAPE(l->images, size, size, 3), b->image},
-               {"coords", SCL_F32, SCL_SHAPE(masks, l->slots, 2), b->coords},
-               {"labels", SCL_I32, SCL_SHAPE(masks, l->slots), b->labels},
-               {"target", SCL_F32, SCL_SHAPE(masks, 1, low, low), b->target},
-               {"loss", SCL_F32, SCL_SHAPE(1), &loss}};
-    static scl_bench_file file; /* large */
-    scl_status status = SCL_OK;
-    file = (scl_bench_file){0};
-    for (size_t i = 0; i < sizeof all / sizeof *all && status == SCL_OK; i++)
-        status =
-            scl_bench_file_copy(&file, all[i].name, all[i].dtype, all[i].shape, all[i].values, err);
-    return scl_bench_file_end(&file, status, path, err);
+    const scl_bench_value all[] = {
+        {"image", SCL_F32, SCL_SHAPE(l->images, size, size, 3), b->image},
+        {"coords", SCL_F32, SCL_SHAPE(masks, l->slots, 2), b->coords},
+        {"labels", SCL_I32, SCL_SHAPE(masks, l->slots), b->labels},
+        {"target", SCL_F32, SCL_SHAPE(masks, 1, low, low), b->target},
+        {"loss", SCL_F32, SCL_SHAPE(1), &loss}};
+    return scl_bench_file_write(all, sizeof all / sizeof *all, path, err);
 }
 
 /* ---- building */
@@ -163,15 +152,10 @@ static scl_status count_step(const scl_step_options *options, bool cached, scl_b
                              scl_error *err)
 {
     scl_step_graph step;
-    scl_split split = {0};
     scl_status status = scl_step_graph_build(options, &step, err);
     if (status == SCL_OK)
-        status =
-            scl_graph_split(step.graph, cached ? step.image : NULL, step.embedding, &split, err);
-    if (status == SCL_OK)
-        scl_bench_count(work, options->model->device, split.live + split.once_count,
-                        split.live_count - split.once_count);
-    scl_split_free(&split);
+        status = scl_bench_count_live(work, options->model->device, step.graph,
+                                      cached ? step.image : NULL, step.embedding, err);
     scl_graph_free(step.graph);
     return status;
 }

@@ -3,6 +3,10 @@
 
 #include <math.h>
 
+/* Of the nodes that are differentiated: attention has the most. */
+#define NODE_RESULTS 3
+#define NODE_INPUTS  7
+
 typedef struct graph_state {
     scl_device *device;
     scl_store *store; /* its own, or the model's */
@@ -18,6 +22,23 @@ scl_tensor *scl_bench_keep(scl_tensor *tensor, const char *name)
     tensor->keep = true;
     tensor->name = name;
     return tensor;
+}
+
+size_t scl_bench_differentiate(scl_graph *g, const scl_tensor *y, const char *dy,
+                               const char *const *names, int count)
+{
+    scl_tensor *grad_y[NODE_RESULTS] = {NULL}, *grads[NODE_INPUTS] = {NULL};
+    if (y == NULL)
+        return 0;
+    const scl_node *node = y->producer;
+    grad_y[0] = scl_bench_input(g, dy, y->shape);
+    for (int i = 0; i < node->output_count; i++)
+        node->outputs[i]->keep = true;
+    size_t first = g->node_count;
+    scl_op_describe(node->op)->grad(g, node, grad_y, grads);
+    for (int i = 0; i < count; i++)
+        scl_bench_keep(grads[i], names[i]);
+    return first;
 }
 
 scl_tensor *scl_bench_input(scl_graph *g, const char *name, scl_shape shape)

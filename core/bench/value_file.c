@@ -24,15 +24,6 @@ scl_status scl_bench_file_add(scl_bench_file *file, const char *name, scl_dtype 
     return SCL_OK;
 }
 
-scl_status scl_bench_file_copy(scl_bench_file *file, const char *name, scl_dtype dtype,
-                               scl_shape shape, const void *values, scl_error *err)
-{
-    void *place = NULL;
-    SCL_TRY(scl_bench_file_add(file, name, dtype, shape, &place, err));
-    memcpy(place, values, (size_t)scl_shape_count(shape) * 4);
-    return SCL_OK;
-}
-
 scl_status scl_bench_file_end(scl_bench_file *file, scl_status status, const char *path,
                               scl_error *err)
 {
@@ -40,4 +31,20 @@ scl_status scl_bench_file_end(scl_bench_file *file, scl_status status, const cha
         status = scl_safetensors_write(path, file->items, file->count, NULL, 0, err);
     scl_arena_free(&file->arena);
     return status;
+}
+
+scl_status scl_bench_file_write(const scl_bench_value *values, size_t count, const char *path,
+                                scl_error *err)
+{
+    static scl_bench_file file; /* large */
+    scl_status status = SCL_OK;
+    file = (scl_bench_file){0};
+    for (size_t i = 0; i < count && status == SCL_OK; i++) {
+        const scl_bench_value *v = &values[i];
+        void *place = NULL;
+        status = scl_bench_file_add(&file, v->name, v->dtype, v->shape, &place, err);
+        if (status == SCL_OK)
+            memcpy(place, v->values, (size_t)scl_shape_count(v->shape) * 4);
+    }
+    return scl_bench_file_end(&file, status, path, err);
 }

@@ -31,6 +31,10 @@ void scl_bench_shape(scl_bench_work *work, const char *format, ...)
 /* Adds what these nodes compute and the bytes that they move. */
 void scl_bench_count(scl_bench_work *work, const scl_device *device, scl_node *const *nodes,
                      size_t count);
+/* The same of those nodes of a model's graph that run at every sample: not what depends on no
+ * input, nor (unless NULL) what is made of the input `source` alone, up to `last`. */
+scl_status scl_bench_count_live(scl_bench_work *work, const scl_device *device, scl_graph *graph,
+                                const scl_tensor *source, const scl_tensor *last, scl_error *err);
 
 /* Uniform in -1..1, the same for the same name. */
 void scl_bench_fill(const char *name, float *values, size_t count);
@@ -39,6 +43,12 @@ void scl_bench_fill(const char *name, float *values, size_t count);
 
 /* The result outlives a run and is saved under this name; returns it. NULL is passed on. */
 scl_tensor *scl_bench_keep(scl_tensor *tensor, const char *name);
+
+/* The gradients of the one node that made y, for those inputs that need them, kept under these
+ * names; `dy` names the gradient of y, an input. The node's results are kept, as its gradients read
+ * them at every sample. Returns where its gradients begin. NULL for y is passed over. */
+size_t scl_bench_differentiate(scl_graph *g, const scl_tensor *y, const char *dy,
+                               const char *const *names, int count);
 
 /* An input [dims], filled with random values before the samples. */
 scl_tensor *scl_bench_input(scl_graph *g, const char *name, scl_shape shape);
@@ -65,11 +75,20 @@ typedef struct scl_bench_file {
 /* Room for a tensor's values in `values`. */
 scl_status scl_bench_file_add(scl_bench_file *file, const char *name, scl_dtype dtype,
                               scl_shape shape, void **values, scl_error *err);
-/* The same with these values. */
-scl_status scl_bench_file_copy(scl_bench_file *file, const char *name, scl_dtype dtype,
-                               scl_shape shape, const void *values, scl_error *err);
 /* Writes the file unless `status` is an error; returns what came out. */
 scl_status scl_bench_file_end(scl_bench_file *file, scl_status status, const char *path,
                               scl_error *err);
+
+/* A tensor that is there already. */
+typedef struct scl_bench_value {
+    const char *name;
+    scl_dtype dtype;
+    scl_shape shape;
+    const void *values;
+} scl_bench_value;
+
+/* A file of these. */
+scl_status scl_bench_file_write(const scl_bench_value *values, size_t count, const char *path,
+                                scl_error *err);
 
 #endif

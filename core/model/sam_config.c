@@ -1,8 +1,25 @@
 #include "model/sam_config.h"
 
+#include "base/str.h"
+
 #include <string.h>
 
 const char *const scl_sam_presets[] = {"vit_b", "vit_l", "vit_h", "vit_nano", NULL};
+
+scl_status scl_sam_find_preset(const char *type, int32_t *index, scl_error *err)
+{
+    const char *const *all = scl_sam_presets;
+    size_t count = 0;
+    for (; all[count] != NULL; count++)
+        if (strcmp(all[count], type) == 0) {
+            *index = (int32_t)count;
+            return SCL_OK;
+        }
+    const char *near = scl_nearest_name(type, all, count);
+    return scl_fail(err, SCL_BAD_CONFIG, "expected %s, %s, %s or %s, found %s%s%s%s", all[0],
+                    all[1], all[2], all[3], type, near != NULL ? "; did you mean " : "",
+                    near != NULL ? near : "", near != NULL ? "?" : "");
+}
 
 typedef struct preset {
     const char *type;

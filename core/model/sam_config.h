@@ -48,6 +48,8 @@ bool scl_sam_preset(const char *type, scl_sam_config *config);
 /* The preset with the same encoder, or "custom". */
 const char *scl_sam_type(const scl_sam_config *config);
 extern const char *const scl_sam_presets[]; /* NULL-terminated */
+/* The place of a name in them. SCL_BAD_CONFIG, with the nearest one, when it is none. */
+scl_status scl_sam_find_preset(const char *type, int32_t *index, scl_error *err);
 
 /* SCL_BAD_CONFIG naming the dimension that can't be and what would fit. */
 scl_status scl_sam_config_check(const scl_sam_config *config, scl_error *err);

@@ -9,19 +9,9 @@
 
 static scl_status set_type(scl_tuned_model *tuned, const char *type, scl_error *err)
 {
-    size_t count = 0;
-    for (; type != NULL && scl_sam_presets[count] != NULL; count++)
-        if (strcmp(scl_sam_presets[count], type) == 0) {
-            tuned->config.model.type = (int32_t)count;
-            return SCL_OK;
-        }
-    if (type == NULL)
+    if (type == NULL || scl_sam_find_preset(type, &tuned->config.model.type, err) == SCL_OK)
         return SCL_OK;
-    const char *near = scl_nearest_name(type, scl_sam_presets, count);
-    return scl_fail(err, SCL_BAD_CONFIG, "--model-type must be %s, %s, %s or %s, found %s%s%s%s",
-                    scl_sam_presets[0], scl_sam_presets[1], scl_sam_presets[2], scl_sam_presets[3],
-                    type, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                    near != NULL ? "?" : "");
+    return scl_error_prefix(err, "--model-type");
 }
 
 /* The run file of the tuned file, with the settings over it. */
