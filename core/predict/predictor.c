@@ -7,11 +7,15 @@
 
 #define KEPT_DECODERS 8
 
+/* A part of the model, run again and again. */
+typedef struct part {
+    scl_compiled compiled;
+    size_t next, once_count; /* node to begin with; those that depend on no input run once */
+} part;
+
 /* A decoder graph serves one shape of prompts; the last few shapes are kept. */
 typedef struct decoder {
-    scl_compiled compiled;
-    size_t next; /* node to begin with: those that depend on no input run once */
-    size_t once_count;
+    part part;
     int64_t masks, tokens;
     bool counted, has_mask, mixed_masks;
     scl_mask_choice choice;
@@ -23,7 +27,7 @@ typedef struct decoder {
 struct scl_predictor {
     scl_model *model;
     const scl_adaptation *adaptation;
-    scl_compiled encoder;
+    part encoder;
     scl_tensor *image, *encoded;
     float *embedding;
     bool has_embedding;
@@ -44,6 +48,35 @@ size_t scl_predictor_embedding_count(const scl_predictor *p)
     return (size_t)(grid * grid * p->model->config.prompt_embed_dim);
 }
 
+static void free_part(part *p)
+{
+    scl_compiled_free(&p->compiled);
+    *p = (part){0};
+}
+
+/* The graph is taken, also on error. */
+static scl_status compile_part(part *p, scl_graph *g, scl_store *store, scl_error *err)
+{
+    scl_split split = {0};
+    scl_status status = scl_graph_fuse(g, err);
+    if (status == SCL_OK)
+        status = scl_graph_split(g, NULL, NULL, &split, err);
+    *p = (part){.once_count = split.once_count};
+    if (status == SCL_OK)
+        status = scl_compile(g, split.live, split.live_count, store, &p->compiled, err);
+    else
+        scl_graph_free(g);
+    scl_split_free(&split);
+    return status;
+}
+
+static scl_status run_part(part *p, scl_error *err)
+{
+    SCL_TRY(scl_schedule_run(p->compiled.schedule, p->next, p->compiled.plan->node_count, err));
+    p->next = p->once_count;
+    return SCL_OK;
+}
+
 static scl_status build_encoder(scl_predictor *p, scl_error *err)
 {
     scl_graph *g = scl_graph_create(err);
@@ -55,8 +88,7 @@ static scl_status build_encoder(scl_predictor *p, scl_error *err)
     p->encoded = scl_sam_image_encoder(&m, p->image);
     if (p->encoded != NULL)
         p->encoded->keep = true;
-    scl_graph_fuse(g, err);
-    return scl_compile(g, NULL, 0, p->model->store, &p->encoder, err);
+    return compile_part(&p->encoder, g, p->model->store, err);
 }
 
 scl_status scl_predictor_create(scl_model *model, const scl_adaptation *adaptation,
@@ -81,21 +113,22 @@ void scl_predictor_free(scl_predictor *p)
 {
     if (p == NULL)
         return;
-    scl_compiled_free(&p->encoder);
+    free_part(&p->encoder);
     for (int i = 0; i < KEPT_DECODERS; i++)
-        scl_compiled_free(&p->decoders[i].compiled);
+        free_part(&p->decoders[i].part);
     scl_free(p->embedding);
     scl_free(p);
 }
 
 static scl_status encode(scl_predictor *p, const float *image, scl_error *err)
 {
-    if (p->encoder.schedule == NULL)
+    if (p->encoder.compiled.schedule == NULL)
         SCL_TRY(build_encoder(p, err));
+    scl_schedule *schedule = p->encoder.compiled.schedule;
     size_t pixels = (size_t)scl_shape_count(p->image->shape);
-    SCL_TRY(scl_schedule_write(p->encoder.schedule, p->image, 0, image, pixels, err));
-    SCL_TRY(scl_schedule_run(p->encoder.schedule, 0, p->encoder.plan->node_count, err));
-    SCL_TRY(scl_schedule_read(p->encoder.schedule, p->encoded, 0, p->embedding,
+    SCL_TRY(scl_schedule_write(schedule, p->image, 0, image, pixels, err));
+    SCL_TRY(run_part(&p->encoder, err));
+    SCL_TRY(scl_schedule_read(schedule, p->encoded, 0, p->embedding,
                               scl_predictor_embedding_count(p), err));
     p->has_embedding = true;
     return SCL_OK;
@@ -130,7 +163,7 @@ scl_status scl_predictor_set_embedding(scl_predictor *p, const float *embedding,
 
 static bool serves(const decoder *d, const scl_prompt_set *s, scl_mask_choice choice)
 {
-    return d->compiled.schedule != NULL && d->masks == s->masks && d->tokens == s->tokens &&
+    return d->part.compiled.schedule != NULL && d->masks == s->masks && d->tokens == s->tokens &&
            d->counted == (s->token_count != NULL) && d->has_mask == (s->mask != NULL) &&
            d->mixed_masks == (s->has_mask != NULL) && d->choice == choice;
 }
@@ -152,24 +185,6 @@ static void declare_inputs(decoder *d, scl_graph *g, const scl_sam_config *c)
         d->mask_flags = scl_input(g, "has_mask", SCL_F32, SCL_SHAPE(d->masks, 1, 1, 1));
 }
 
-/* The graph is taken, also on error. */
-static scl_status compile_decoder(scl_predictor *p, decoder *d, scl_graph *g, scl_error *err)
-{
-    scl_split split = {0};
-    scl_status status = scl_graph_status(g, err);
-    if (status == SCL_OK)
-        status = scl_graph_fuse(g, err);
-    if (status == SCL_OK)
-        status = scl_graph_split(g, NULL, NULL, &split, err);
-    d->once_count = split.once_count;
-    if (status == SCL_OK)
-        status = scl_compile(g, split.live, split.live_count, p->model->store, &d->compiled, err);
-    else
-        scl_graph_free(g);
-    scl_split_free(&split);
-    return status;
-}
-
 static scl_status build_decoder(scl_predictor *p, decoder *d, scl_error *err)
 {
     scl_graph *g = scl_graph_create(err);
@@ -189,7 +204,7 @@ static scl_status build_decoder(scl_predictor *p, decoder *d, scl_error *err)
         d->out.logits->keep = true;
     if (d->out.iou != NULL)
         d->out.iou->keep = true;
-    return compile_decoder(p, d, g, err);
+    return compile_part(&d->part, g, p->model->store, err);
 }
 
 /* The decoder for this shape of prompts; the longest unused one makes room for a new one. */
@@ -206,7 +221,7 @@ static scl_status find_decoder(scl_predictor *p, const scl_prompt_set *s, scl_ma
         if (d->used_at < oldest->used_at)
             oldest = d;
     }
-    scl_compiled_free(&oldest->compiled);
+    free_part(&oldest->part);
     *oldest = (decoder){.masks = s->masks,
                         .tokens = s->tokens,
                         .counted = s->token_count != NULL,
@@ -216,8 +231,8 @@ static scl_status find_decoder(scl_predictor *p, const scl_prompt_set *s, scl_ma
     *out = oldest;
     scl_error first = {0};
     scl_status status = build_decoder(p, oldest, &first);
-    if (status == SCL_DEVICE && p->encoder.schedule != NULL) {
-        scl_compiled_free(&p->encoder); /* made again for the next image */
+    if (status == SCL_DEVICE && p->encoder.compiled.schedule != NULL) {
+        free_part(&p->encoder); /* made again for the next image */
         return build_decoder(p, oldest, err);
     }
     return status == SCL_OK ? SCL_OK : scl_fail(err, status, "%s", first.text);
@@ -240,15 +255,14 @@ static scl_status decode(scl_predictor *p, const scl_prompt_set *prompts, scl_ma
         return scl_fail(err, SCL_FAILED, "no image has been encoded yet");
     SCL_TRY(find_decoder(p, prompts, choice, &d, err));
     d->used_at = ++p->clock;
-    scl_schedule *schedule = d->compiled.schedule;
+    scl_schedule *schedule = d->part.compiled.schedule;
     SCL_TRY(write_if(schedule, d->embedding, p->embedding, err));
     SCL_TRY(write_if(schedule, d->coords, prompts->coords, err));
     SCL_TRY(write_if(schedule, d->labels, prompts->labels, err));
     SCL_TRY(write_if(schedule, d->token_count, prompts->token_count, err));
     SCL_TRY(write_if(schedule, d->mask, prompts->mask, err));
     SCL_TRY(write_if(schedule, d->mask_flags, prompts->has_mask, err));
-    SCL_TRY(scl_schedule_run(schedule, d->next, d->compiled.plan->node_count, err));
-    d->next = d->once_count;
+    SCL_TRY(run_part(&d->part, err));
     size_t count = (size_t)scl_shape_count(d->out.logits->shape);
     SCL_TRY(scl_schedule_read(schedule, d->out.logits, 0, logits, count, err));
     if (iou == NULL || d->out.iou == NULL)
