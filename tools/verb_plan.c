@@ -16,6 +16,7 @@
 #define MAX_CHOICES  16
 #define CHOICE_TEXT  160
 #define OPS_IN_A_ROW 4
+#define MOST_GAPS    5 /* percent */
 
 /* Settings over the run file, and where they lead. */
 typedef struct choice {
@@ -68,12 +69,26 @@ static void list_ops(const scl_recompute *again, size_t count, char text[CHOICE_
     }
 }
 
+/* The footprint within a budget of about `bytes`: those of a ladder's step are a lower bound, and
+ * with its gaps the arena may be some percent larger. */
+static bool find_within(const report *r, size_t bytes, char setting[CHOICE_TEXT], scl_footprint *f)
+{
+    for (int percent = 0; percent <= MOST_GAPS; percent++) {
+        scl_error ignored = {0};
+        double most = (double)bytes / MIB * (100 + percent) / 100;
+        snprintf(setting, CHOICE_TEXT, "memory_budget=%.0fMiB", most + 1);
+        const char *settings[] = {setting};
+        if (find(r, settings, 1, f, NULL, &ignored) == SCL_OK)
+            return true;
+    }
+    return false;
+}
+
 /* The ladder, a row for each of these shares of more work than is done now. */
 static void add_ladder(report *r)
 {
     static const double shares[] = {0.03, 0.1, 0.2, 0.4, 1e9};
     const scl_recompute *again = &r->again;
-    double plain_work = r->now.work / (1 + r->now.again_work);
     size_t beside = r->now.total - r->now.step_bytes, told = 0;
     while (told < again->step_count && again->steps[told].work <= r->now.again_work)
         told++;
@@ -83,12 +98,14 @@ static void add_ladder(report *r)
             count++;
         if (count == told)
             continue;
-        const scl_recompute_step *last = &again->steps[count - 1];
-        choice *c = &r->choices[r->choice_count++];
-        c->bytes = beside + last->live_bytes;
-        c->work = (1 + last->work) * plain_work / r->now.work;
-        snprintf(c->settings, CHOICE_TEXT, "memory_budget=%.0fMiB", (double)c->bytes / MIB + 1);
-        list_ops(again, count, c->note);
+        choice *c = &r->choices[r->choice_count];
+        scl_footprint f;
+        if (find_within(r, beside + again->steps[count - 1].live_bytes, c->settings, &f)) {
+            c->bytes = f.total;
+            c->work = f.work / r->now.work;
+            list_ops(again, count, c->note);
+            r->choice_count++;
+        }
         told = count;
     }
 }

@@ -32,21 +32,9 @@ typedef struct search {
     size_t step_capacity;
 } search;
 
-static double bytes_of(scl_tensor *const *tensors, int count)
-{
-    double bytes = 0;
-    for (int i = 0; i < count; i++)
-        if (tensors[i] != NULL)
-            bytes += (double)scl_shape_count(tensors[i]->shape) * sizeof(float);
-    return bytes;
-}
-
 double scl_node_work(const scl_node *node)
 {
-    if ((scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0)
-        return 0;
-    return scl_node_flops(node) + FLOPS_PER_BYTE * (bytes_of(node->inputs, node->input_count) +
-                                                    bytes_of(node->outputs, node->output_count));
+    return scl_node_flops(node) + FLOPS_PER_BYTE * sizeof(float) * scl_node_values(node);
 }
 
 /* The node of the forward pass behind a tensor, seen through views; -1: there is none. */
@@ -234,7 +222,7 @@ static void add_candidate(search *s, size_t index, bool *scratch)
         return;
     for (int i = 0; i < node->output_count; i++)
         if (node->outputs[i] != NULL && s->saved[node->outputs[i]->id])
-            bytes += bytes_of(&node->outputs[i], 1);
+            bytes += (double)scl_shape_count(node->outputs[i]->shape) * sizeof(float);
     if (bytes == 0)
         return;
     memset(scratch, 0, s->pass->count * sizeof *scratch);

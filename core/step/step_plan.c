@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* Work that must be saved per byte kept: reading a byte back costs about as much as this. */
@@ -53,19 +54,20 @@ static void find_marks(const scl_step_graph *graph, const scl_pass *pass, scl_st
             out->update_begin = i;
 }
 
+/* In MiB, the need rounded up, so that a budget of it is enough. */
 static scl_status too_small(const scl_step_options *options, size_t arena, size_t leaves,
                             scl_error *err)
 {
-    char least[SCL_BYTES_TEXT], most[SCL_BYTES_TEXT];
+    const double mib = 1024.0 * 1024;
     const scl_device *device = options->model->device;
     bool budget = device->memory_budget > 0;
     size_t limit = budget ? device->memory_budget : device->info.memory_bytes;
     return scl_fail(err, SCL_DEVICE,
-                    "this run needs at least %s of device memory, but %s %s: %slower batch_size "
-                    "(%lld) or image_size (%lld), or train less: an adapter in the last blocks, or "
-                    "the decoder only; samcl plan shows what each would save",
-                    scl_bytes_text(device->bytes_in_use + arena + leaves, least),
-                    budget ? "memory_budget is" : "the device has", scl_bytes_text(limit, most),
+                    "this run needs at least %.0f MiB of device memory, but %s %.1f MiB: %slower "
+                    "batch_size (%lld) or image_size (%lld), or train less: an adapter in the last "
+                    "blocks, or the decoder only; samcl plan shows what each would save",
+                    ceil((double)(device->bytes_in_use + arena + leaves) / mib),
+                    budget ? "memory_budget is" : "the device has", (double)limit / mib,
                     budget ? "raise it, " : "", (long long)options->layout.images,
                     (long long)options->model->config.image_size);
 }

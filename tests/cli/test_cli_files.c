@@ -414,6 +414,25 @@ static void a_plan_tells_the_peak_and_the_choices(void **state)
     assert_non_null(strstr(o.out, "choices"));
 }
 
+/* At the size of ViT-B, where the tightest arena has gaps. */
+static void the_least_budget_that_a_plan_offers_is_enough(void **state)
+{
+    (void)state;
+    const char *model = "model={type: vit_b}", *adapter = "adapter={use: full}", *least = NULL;
+    outcome o = RUN("plan", "run.yaml", model, adapter, "--json");
+    assert_int_equal(o.code, 0);
+    cJSON *root = cJSON_Parse(o.out);
+    const cJSON *choice;
+    cJSON_ArrayForEach(choice, cJSON_GetObjectItem(root, "choices"))
+    {
+        const char *settings = cJSON_GetStringValue(cJSON_GetObjectItem(choice, "settings"));
+        least = strncmp(settings, "memory_budget=", 14) == 0 ? settings : least;
+    }
+    assert_non_null(least);
+    EXPECT(0, "  peak ", "plan", "run.yaml", model, adapter, least);
+    cJSON_Delete(root);
+}
+
 static void a_plan_is_given_as_json(void **state)
 {
     (void)state;
@@ -513,6 +532,7 @@ int main(void)
         cmocka_unit_test(tuned_files_are_converted_when_they_can_be),
         cmocka_unit_test(a_full_disk_leaves_nothing_converted),
         cmocka_unit_test(a_plan_tells_the_peak_and_the_choices),
+        cmocka_unit_test(the_least_budget_that_a_plan_offers_is_enough),
         cmocka_unit_test(a_plan_is_given_as_json),
         cmocka_unit_test(a_right_run_file_is_described),
         cmocka_unit_test(every_mistake_of_a_run_is_told),
