@@ -1,6 +1,7 @@
 /* main.c — the samcl program: one verb per file, and the exit codes of base/status.h. */
 #include "cli.h"
 #include "terminal.h"
+#include "threads.h"
 
 #include "base/str.h"
 #include "samcl/samcl.h"
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
         return SCL_OK;
     }
     terminal_start_log();
+    threads_spread();
     scl_status status = run(argc - 1, argv + 1, &err);
     terminal_clear();
     if (status == SCL_OK && (fflush(stdout) != 0 || ferror(stdout)))
