@@ -74,6 +74,15 @@ scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, 
     return y;
 }
 
+bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out,
+                     scl_tensor **weight, scl_tensor **bias)
+{
+    scl_site site = site_of(name, in, out);
+    *weight = weight_of(m, name, SCL_SHAPE(out, in), fan_in_init(in));
+    *bias = bias_of(m, name, out, fan_in_init(in));
+    return !wraps(m, &site);
+}
+
 scl_tensor *scl_layer_linear_of_zero(const scl_sam *m, const char *name, int64_t in, int64_t out)
 {
     scl_tensor *bias = bias_of(m, name, out, fan_in_init(in));

@@ -1,19 +1,18 @@
 /* mask_decoder.c — the two-way transformer and the mask and IoU heads (modeling/mask_decoder.py,
  * modeling/transformer.py). */
+#include "model/decoder_attention.h"
 #include "model/layers.h"
 #include "model/prompt_encoder.h"
 
-#include <math.h>
-
 #define UPSCALE_NORM_EPS 1e-6
 #define FINAL_NORM_EPS   1e-5
-#define CROSS_DOWNSAMPLE 2 /* cross attentions work at half the width */
 
 /* Tokens and image as they pass through the transformer. */
 typedef struct two_way {
     const scl_sam *m;
     scl_tensor *queries, *query_pe; /* [M, T, C] */
-    scl_tensor *keys, *key_pe;      /* [M, grid*grid, C], [1, grid*grid, C] */
+    scl_tensor *keys, *placed_keys; /* [M, grid*grid, C] */
+    scl_tensor *key_pe;             /* [1, grid*grid, C] */
     scl_tensor *token_count;        /* int32 [M] or NULL */
 } two_way;
 
@@ -22,58 +21,38 @@ static double norm_eps(const scl_sam *m)
     return m->config->flavour == SCL_SAM_HF ? 1e-6 : 1e-5;
 }
 
-/* key_count limits which keys are attended to; NULL: all. */
-static scl_tensor *attention(const scl_sam *m, const char *name, scl_tensor *q, scl_tensor *k,
-                             scl_tensor *v, int64_t downsample, scl_tensor *key_count)
-{
-    if (q == NULL || k == NULL || v == NULL)
-        return NULL;
-    const scl_sam_config *c = m->config;
-    int64_t width = c->prompt_embed_dim / downsample, head_dim = width / c->decoder_num_heads;
-    scl_attention_inputs in = {
-        .q = scl_layer_linear(m, scl_layer_name(m, "%s.q_proj", name), q, width),
-        .k = scl_layer_linear(m, scl_layer_name(m, "%s.k_proj", name), k, width),
-        .v = scl_layer_linear(m, scl_layer_name(m, "%s.v_proj", name), v, width),
-        .key_count = key_count};
-    scl_attention_attr attr = {.heads = c->decoder_num_heads,
-                               .head_dim = head_dim,
-                               .q_h = 1,
-                               .q_w = q->shape.dim[1],
-                               .k_h = 1,
-                               .k_w = k->shape.dim[1],
-                               .scale = 1 / sqrt((double)head_dim)};
-    const char *outer = scl_graph_scope(m->graph, name);
-    scl_tensor *y = scl_attention(m->graph, &in, &attr);
-    m->graph->scope = outer;
-    return scl_layer_linear(m, scl_layer_name(m, "%s.out_proj", name), y, c->prompt_embed_dim);
-}
-
 static void self_attention(two_way *t, const char *layer, bool first)
 {
     const scl_sam *m = t->m;
     const char *name = scl_layer_name(m, "%s.self_attn", layer);
     /* the first layer has no position code and no residual */
     scl_tensor *q = first ? t->queries : scl_add(m->graph, t->queries, t->query_pe);
-    scl_tensor *y = attention(m, name, q, q, t->queries, 1, t->token_count);
+    scl_tensor *y = scl_attend_tokens(m, name, q, q, t->queries, t->token_count);
     t->queries = first ? y : scl_add(m->graph, t->queries, y);
 }
 
 static void tokens_to_image(two_way *t, const char *name)
 {
-    const scl_sam *m = t->m;
-    scl_tensor *q = scl_add(m->graph, t->queries, t->query_pe);
-    scl_tensor *k = scl_add(m->graph, t->keys, t->key_pe);
-    scl_tensor *y = attention(m, name, q, k, t->keys, CROSS_DOWNSAMPLE, NULL);
-    t->queries = scl_add(m->graph, t->queries, y);
+    scl_graph *g = t->m->graph;
+    scl_tensor *q = scl_add(g, t->queries, t->query_pe);
+    scl_tensor *y = scl_attend_pixels(t->m, name, q, t->placed_keys, t->keys);
+    t->queries = scl_add(g, t->queries, y);
 }
 
 static void image_to_tokens(two_way *t, const char *name)
 {
-    const scl_sam *m = t->m;
-    scl_tensor *q = scl_add(m->graph, t->keys, t->key_pe);
-    scl_tensor *k = scl_add(m->graph, t->queries, t->query_pe);
-    scl_tensor *y = attention(m, name, q, k, t->queries, CROSS_DOWNSAMPLE, t->token_count);
-    t->keys = scl_add(m->graph, t->keys, y);
+    scl_graph *g = t->m->graph;
+    scl_tensor *k = scl_add(g, t->queries, t->query_pe);
+    scl_tensor *y =
+        scl_attend_from_pixels(t->m, name, t->placed_keys, k, t->queries, t->token_count);
+    t->keys = scl_add(g, t->keys, y);
+}
+
+/* Sets the keys, and what they are with their position code. */
+static void set_keys(two_way *t, scl_tensor *keys)
+{
+    t->keys = keys;
+    t->placed_keys = scl_add(t->m->graph, keys, t->key_pe);
 }
 
 static scl_tensor *norm(two_way *t, const char *layer, int index, scl_tensor *x)
@@ -97,7 +76,7 @@ static void two_way_layer(two_way *t, int64_t index)
                          c->prompt_embed_dim);
     t->queries = norm(t, layer, 3, scl_add(m->graph, t->queries, y));
     image_to_tokens(t, scl_layer_name(m, "%s.cross_attn_image_to_token", layer));
-    t->keys = norm(t, layer, 4, t->keys);
+    set_keys(t, norm(t, layer, 4, t->keys));
 }
 
 /* iou token, mask tokens, then the prompts: [M, T, C]. */
@@ -185,12 +164,11 @@ scl_sam_masks scl_sam_decode(const scl_sam *m, scl_tensor *embedding,
                              int64_t count)
 {
     scl_tensor *tokens = make_tokens(m, scl_prompt_sparse(m, prompts), masks);
-    two_way t = {.m = m,
-                 .queries = tokens,
-                 .query_pe = tokens,
-                 .keys = make_keys(m, embedding, scl_prompt_dense(m, prompts), masks),
-                 .key_pe = scl_prompt_image_pe(m),
-                 .token_count = prompts->token_count};
+    two_way t = {
+        .m = m, .queries = tokens, .query_pe = tokens, .token_count = prompts->token_count};
+    scl_tensor *keys = make_keys(m, embedding, scl_prompt_dense(m, prompts), masks);
+    t.key_pe = scl_prompt_image_pe(m);
+    set_keys(&t, keys);
     for (int64_t i = 0; i < m->config->decoder_depth; i++)
         two_way_layer(&t, i);
     tokens_to_image(&t, "mask_decoder.transformer.final_attn_token_to_image");

@@ -20,6 +20,7 @@ typedef struct decoder {
     bool counted, has_mask, mixed_masks;
     scl_mask_choice choice;
     scl_tensor *embedding, *coords, *labels, *token_count, *mask, *mask_flags;
+    uint64_t embedding_number; /* of the one on the device */
     scl_sam_masks out;
     uint64_t used_at;
 } decoder;
@@ -30,7 +31,7 @@ struct scl_predictor {
     part encoder;
     scl_tensor *image, *encoded;
     float *embedding;
-    bool has_embedding;
+    uint64_t embedding_number; /* counts those there have been; 0: none yet */
     decoder decoders[KEPT_DECODERS];
     uint64_t clock;
 };
@@ -130,7 +131,7 @@ static scl_status encode(scl_predictor *p, const float *image, scl_error *err)
     SCL_TRY(run_part(&p->encoder, err));
     SCL_TRY(scl_schedule_read(schedule, p->encoded, 0, p->embedding,
                               scl_predictor_embedding_count(p), err));
-    p->has_embedding = true;
+    p->embedding_number++;
     return SCL_OK;
 }
 
@@ -145,7 +146,7 @@ scl_status scl_predictor_encode(scl_predictor *p, const float *image, scl_error 
 
 scl_status scl_predictor_get_embedding(scl_predictor *p, float *embedding, scl_error *err)
 {
-    if (!p->has_embedding)
+    if (p->embedding_number == 0)
         return scl_fail(err, SCL_FAILED, "no image has been encoded yet");
     for (size_t i = 0; i < scl_predictor_embedding_count(p); i++)
         embedding[i] = p->embedding[i];
@@ -157,7 +158,7 @@ scl_status scl_predictor_set_embedding(scl_predictor *p, const float *embedding,
     (void)err;
     for (size_t i = 0; i < scl_predictor_embedding_count(p); i++)
         p->embedding[i] = embedding[i];
-    p->has_embedding = true;
+    p->embedding_number++;
     return SCL_OK;
 }
 
@@ -251,12 +252,14 @@ static scl_status decode(scl_predictor *p, const scl_prompt_set *prompts, scl_ma
                          float *logits, float *iou, scl_error *err)
 {
     decoder *d = NULL;
-    if (!p->has_embedding)
+    if (p->embedding_number == 0)
         return scl_fail(err, SCL_FAILED, "no image has been encoded yet");
     SCL_TRY(find_decoder(p, prompts, choice, &d, err));
     d->used_at = ++p->clock;
     scl_schedule *schedule = d->part.compiled.schedule;
-    SCL_TRY(write_if(schedule, d->embedding, p->embedding, err));
+    if (d->embedding_number != p->embedding_number)
+        SCL_TRY(write_if(schedule, d->embedding, p->embedding, err));
+    d->embedding_number = p->embedding_number;
     SCL_TRY(write_if(schedule, d->coords, prompts->coords, err));
     SCL_TRY(write_if(schedule, d->labels, prompts->labels, err));
     SCL_TRY(write_if(schedule, d->token_count, prompts->token_count, err));

@@ -404,6 +404,30 @@ static void little_memory_gives_the_same_logits(void **state)
     close_fixture(&f);
 }
 
+/* The device keeps an embedding from prompt to prompt, but not from image to image. */
+static void each_prompt_meets_the_last_embedding(void **state)
+{
+    (void)state;
+    fixture f;
+    open_fixture(&f, "auto", 0);
+    static float embeddings[2][SMALL_EMBEDDING], logits[3][SMALL_MASK * SMALL_MASK];
+    const float coords[2] = {0.4f, 0.6f};
+    const int32_t labels[1] = {SCL_LABEL_POSITIVE};
+    const scl_prompt_set one = {.masks = 1, .tokens = 1, .coords = coords, .labels = labels};
+    assert_ok(scl_predictor_get_embedding(f.predictor, embeddings[0], &test_error));
+    for (int i = 0; i < SMALL_EMBEDDING; i++)
+        embeddings[1][i] = -embeddings[0][i];
+    for (int i = 0; i < 3; i++) {
+        assert_ok(scl_predictor_set_embedding(f.predictor, embeddings[i % 2], &test_error));
+        for (int again = 0; again < 2; again++)
+            assert_ok(scl_predictor_decode(f.predictor, &one, SCL_MASK_SINGLE, logits[i], NULL,
+                                           &test_error));
+    }
+    assert_memory_equal(logits[0], logits[2], sizeof logits[0]);
+    assert_memory_not_equal(logits[0], logits[1], sizeof logits[0]);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +439,7 @@ int main(void)
         cmocka_unit_test(mask_prompts_are_read_and_checked),
         cmocka_unit_test(failing_allocations_are_reported),
         cmocka_unit_test(little_memory_gives_the_same_logits),
+        cmocka_unit_test(each_prompt_meets_the_last_embedding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
