@@ -73,7 +73,7 @@ scl_status cl_program_get(cl_device *device, const char *file, const char *optio
                           scl_error *err);
 
 /* ---- launch.c: a node as a short list of kernels and library calls */
-#define CL_ARGS_MAX 48
+#define CL_ARGS_MAX 56
 
 typedef struct cl_args {
     int count;

@@ -19,17 +19,18 @@ void reference_global_norm(const reference_args *a)
     a->out[0][0] = sqrt(sum);
 }
 
-/* Places of the optimizers' inputs. */
-enum { PARAM, GRAD, HYPER, GRAD_SCALE, MOMENT1, MOMENT2 };
+static double scale_of(const double *grad_scale)
+{
+    return grad_scale != NULL ? grad_scale[0] : 1;
+}
 
 void reference_sgd(const reference_args *a)
 {
     const scl_optimizer_attr *o = &a->node->attr.optimizer;
-    double lr = a->in[HYPER][0] * o->lr_scale, momentum = o->momentum;
-    double scale = a->in[GRAD_SCALE] ? a->in[GRAD_SCALE][0] : 1;
-    double *p = a->in[PARAM], *buffer = a->in[MOMENT1];
+    double *p = a->in[0], *grad = a->in[1], *buffer = a->in[2];
+    double lr = a->in[3][0] * o->lr_scale, scale = scale_of(a->in[4]), momentum = o->momentum;
     for (int64_t i = 0; i < reference_count(a->node->outputs[0]); i++) {
-        double g = a->in[GRAD][i] * scale + o->weight_decay * p[i];
+        double g = grad[i] * scale + o->weight_decay * p[i];
         if (buffer != NULL) {
             buffer[i] = momentum * buffer[i] + g;
             g = o->nesterov ? g + momentum * buffer[i] : buffer[i];
@@ -38,20 +39,28 @@ void reference_sgd(const reference_args *a)
     }
 }
 
-void reference_adam(const reference_args *a)
+/* member: parameter, gradient, and both moments. */
+static void update_member(const scl_optimizer_attr *o, double *const *member, int64_t count,
+                          const double *hyper, double scale)
 {
-    const scl_optimizer_attr *o = &a->node->attr.optimizer;
-    double lr = a->in[HYPER][0] * o->lr_scale, decay = o->weight_decay;
-    double correction1 = a->in[HYPER][1], root_correction2 = a->in[HYPER][2];
-    double scale = a->in[GRAD_SCALE] ? a->in[GRAD_SCALE][0] : 1;
+    double lr = hyper[0] * o->lr_scale, decay = o->weight_decay;
+    double correction1 = hyper[1], root_correction2 = hyper[2];
     double beta1 = o->beta1, beta2 = o->beta2;
-    double *p = a->in[PARAM], *m = a->in[MOMENT1], *v = a->in[MOMENT2];
-    for (int64_t i = 0; i < reference_count(a->node->outputs[0]); i++) {
-        double g = a->in[GRAD][i] * scale + (o->decoupled ? 0 : decay * p[i]);
+    double *p = member[0], *grad = member[1], *m = member[2], *v = member[3];
+    for (int64_t i = 0; i < count; i++) {
+        double g = grad[i] * scale + (o->decoupled ? 0 : decay * p[i]);
         if (o->decoupled)
             p[i] *= 1 - lr * decay;
         m[i] = beta1 * m[i] + (1 - beta1) * g;
         v[i] = beta2 * v[i] + (1 - beta2) * g * g;
         p[i] -= lr / correction1 * m[i] / (sqrt(v[i]) / root_correction2 + o->eps);
     }
+}
+
+void reference_adam(const reference_args *a)
+{
+    int members = a->node->input_count - 2;
+    for (int i = 0; i < members; i += 4)
+        update_member(&a->node->attr.optimizer, a->in + i, reference_count(a->node->inputs[i]),
+                      a->in[members], scale_of(a->in[members + 1]));
 }

@@ -95,8 +95,9 @@ static scl_tensor *adamw(scl_graph *g, const scl_bench_setup *s, bool needs_grad
     (void)needs_grad;
     scl_tensor *param = scl_bench_weight(g, "param", shape, true);
     scl_tensor *grad = scl_bench_input(g, "grad", shape);
-    scl_tensor *m = scl_state(g, "m", shape), *v = scl_state(g, "v", shape);
-    return scl_adam(g, param, grad, m, v, scl_bench_input(g, "hyper", SCL_SHAPE(4)), NULL, &attr);
+    const scl_adam_member member = {param, grad, scl_state(g, "m", shape),
+                                    scl_state(g, "v", shape)};
+    return scl_adam(g, &member, 1, scl_bench_input(g, "hyper", SCL_SHAPE(4)), NULL, &attr);
 }
 
 static scl_tensor *global_norm(scl_graph *g, const scl_bench_setup *s, bool needs_grad)

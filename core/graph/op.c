@@ -42,10 +42,16 @@ static bool seen_before(const scl_node *node, int input)
     return false;
 }
 
+/* Parameters and moments; the first parameter is the node's result. */
+static bool is_updated(const scl_node *node, int input)
+{
+    if (node->op == SCL_OP_SGD)
+        return input == 2;
+    return node->op == SCL_OP_ADAM && input > 0 && input < node->input_count - 2 && input % 4 != 1;
+}
+
 double scl_node_values(const scl_node *node)
 {
-    const int moments = 4; /* the inputs of an optimizer from here on are written, too */
-    bool optimizer = node->op == SCL_OP_SGD || node->op == SCL_OP_ADAM;
     double read = 0, written = 0;
     if ((scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0)
         return 0;
@@ -54,7 +60,7 @@ double scl_node_values(const scl_node *node)
             continue;
         double values = (double)scl_shape_count(node->inputs[i]->shape);
         read += values;
-        written += optimizer && i >= moments ? values : 0;
+        written += is_updated(node, i) ? values : 0;
     }
     for (int i = 0; i < node->output_count; i++)
         if (node->outputs[i] != NULL)

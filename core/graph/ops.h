@@ -102,9 +102,14 @@ scl_tensor *scl_global_norm(scl_graph *g, scl_tensor *const *xs, int count);
  * grad_scale [1] multiplies the gradient (clipping), or NULL. */
 scl_tensor *scl_sgd(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *momentum,
                     scl_tensor *hyper, scl_tensor *grad_scale, const scl_optimizer_attr *attr);
-scl_tensor *scl_adam(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *m,
-                     scl_tensor *v, scl_tensor *hyper, scl_tensor *grad_scale,
-                     const scl_optimizer_attr *attr);
+/* Of up to SCL_ADAM_MEMBERS parameters at once, as most are small; the result is the first one's.
+ */
+#define SCL_ADAM_MEMBERS 8
+typedef struct scl_adam_member {
+    scl_tensor *param, *grad, *m, *v; /* of one shape */
+} scl_adam_member;
+scl_tensor *scl_adam(scl_graph *g, const scl_adam_member *members, int count, scl_tensor *hyper,
+                     scl_tensor *grad_scale, const scl_optimizer_attr *attr);
 
 /* ---- autodiff.c */
 /* Adds the nodes of d loss / d p for every trained parameter p upstream of `loss` ([1]) and sets

@@ -21,14 +21,19 @@ scl_tensor *scl_global_norm(scl_graph *g, scl_tensor *const *xs, int count)
                            SCL_SHAPE(1));
 }
 
+static bool fits(scl_graph *g, scl_op op, const scl_tensor *param, const scl_tensor *grad)
+{
+    if (param == NULL || grad == NULL)
+        return false;
+    if (!scl_shape_equal(param->shape, grad->shape))
+        scl_graph_fail(g, "%s: the gradient's shape differs from that of %s",
+                       scl_op_describe(op)->name, param->name);
+    return scl_shape_equal(param->shape, grad->shape);
+}
+
 static scl_tensor *update(scl_graph *g, scl_op op, scl_tensor *const *inputs, int count,
                           const scl_optimizer_attr *attr)
 {
-    if (inputs[0] == NULL || inputs[1] == NULL)
-        return NULL;
-    if (!scl_shape_equal(inputs[0]->shape, inputs[1]->shape))
-        return scl_graph_fail(g, "%s: the gradient's shape differs from that of %s",
-                              scl_op_describe(op)->name, inputs[0]->name);
     scl_node *node = scl_node_add(g, op, inputs, count, 1);
     if (node != NULL)
         node->attr.optimizer = *attr;
@@ -38,14 +43,28 @@ static scl_tensor *update(scl_graph *g, scl_op op, scl_tensor *const *inputs, in
 scl_tensor *scl_sgd(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *momentum,
                     scl_tensor *hyper, scl_tensor *grad_scale, const scl_optimizer_attr *attr)
 {
-    scl_tensor *inputs[5] = {param, grad, hyper, grad_scale, momentum};
-    return update(g, SCL_OP_SGD, inputs, 5, attr);
+    scl_tensor *inputs[5] = {param, grad, momentum, hyper, grad_scale};
+    return fits(g, SCL_OP_SGD, param, grad) ? update(g, SCL_OP_SGD, inputs, 5, attr) : NULL;
 }
 
-scl_tensor *scl_adam(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *m,
-                     scl_tensor *v, scl_tensor *hyper, scl_tensor *grad_scale,
-                     const scl_optimizer_attr *attr)
+scl_tensor *scl_adam(scl_graph *g, const scl_adam_member *members, int count, scl_tensor *hyper,
+                     scl_tensor *grad_scale, const scl_optimizer_attr *attr)
 {
-    scl_tensor *inputs[6] = {param, grad, hyper, grad_scale, m, v};
-    return update(g, SCL_OP_ADAM, inputs, 6, attr);
+    scl_tensor *inputs[4 * SCL_ADAM_MEMBERS + 2];
+    int used = 0;
+    if (count < 1 || count > SCL_ADAM_MEMBERS)
+        return scl_graph_fail(g, "adam: expected 1 to %d parameters, found %d", SCL_ADAM_MEMBERS,
+                              count);
+    for (int i = 0; i < count; i++) {
+        const scl_adam_member *m = &members[i];
+        if (!fits(g, SCL_OP_ADAM, m->param, m->grad))
+            return NULL;
+        inputs[used++] = m->param;
+        inputs[used++] = m->grad;
+        inputs[used++] = m->m;
+        inputs[used++] = m->v;
+    }
+    inputs[used++] = hyper;
+    inputs[used++] = grad_scale;
+    return update(g, SCL_OP_ADAM, inputs, used, attr);
 }

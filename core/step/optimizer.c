@@ -5,6 +5,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* torch.nn.utils.clip_grad_norm_ */
 #define CLIP_EPS 1e-6f
@@ -67,18 +69,71 @@ static scl_optimizer_attr attr_of(const scl_train_config *train, const scl_tenso
     return attr;
 }
 
-static void add_sgd(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *hyper,
-                    scl_tensor *factor, const scl_optimizer_attr *attr)
+static void add_sgd(scl_graph *g, const scl_train_config *train, scl_tensor *const *params,
+                    scl_tensor *const *grads, size_t count, scl_tensor *hyper, scl_tensor *factor)
 {
-    scl_tensor *m = attr->momentum > 0 ? moment(g, SCL_MOMENT1_PREFIX, param) : NULL;
-    scl_sgd(g, param, grad, m, hyper, factor, attr);
+    for (size_t i = 0; i < count; i++) {
+        scl_optimizer_attr attr = attr_of(train, params[i]);
+        scl_tensor *m = attr.momentum > 0 ? moment(g, SCL_MOMENT1_PREFIX, params[i]) : NULL;
+        scl_graph_scope(g, params[i]->name);
+        scl_sgd(g, params[i], grads[i], m, hyper, factor, &attr);
+    }
 }
 
-static void add_adam(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *hyper,
-                     scl_tensor *factor, const scl_optimizer_attr *attr)
+/* A parameter for Adam, with its settings. */
+typedef struct adam_update {
+    scl_adam_member member;
+    scl_optimizer_attr attr;
+} adam_update;
+
+static adam_update adam_of(scl_graph *g, const scl_train_config *train, scl_tensor *param,
+                           scl_tensor *grad)
 {
-    scl_adam(g, param, grad, moment(g, SCL_MOMENT1_PREFIX, param),
-             moment(g, SCL_MOMENT2_PREFIX, param), hyper, factor, attr);
+    return (adam_update){.member = {.param = param,
+                                    .grad = grad,
+                                    .m = moment(g, SCL_MOMENT1_PREFIX, param),
+                                    .v = moment(g, SCL_MOMENT2_PREFIX, param)},
+                         .attr = attr_of(train, param)};
+}
+
+/* The settings that differ from parameter to parameter. */
+static int compare_settings(const scl_optimizer_attr *x, const scl_optimizer_attr *y)
+{
+    int order = (x->lr_scale > y->lr_scale) - (x->lr_scale < y->lr_scale);
+    int decay = (x->weight_decay > y->weight_decay) - (x->weight_decay < y->weight_decay);
+    return order != 0 ? order : decay;
+}
+
+/* By settings, then size, then name: what is alike goes together. */
+static int compare_updates(const void *a, const void *b)
+{
+    const adam_update *x = a, *y = b;
+    int64_t nx = scl_shape_count(x->member.param->shape);
+    int64_t ny = scl_shape_count(y->member.param->shape);
+    int order = compare_settings(&x->attr, &y->attr), size = (nx > ny) - (nx < ny);
+    return order != 0  ? order
+           : size != 0 ? size
+                       : strcmp(x->member.param->name, y->member.param->name);
+}
+
+/* Starting a launch costs as much as the update of a small parameter. */
+static void add_adam(scl_graph *g, adam_update *updates, size_t count, scl_tensor *hyper,
+                     scl_tensor *factor)
+{
+    if (scl_graph_status(g, NULL) != SCL_OK)
+        return;
+    qsort(updates, count, sizeof *updates, compare_updates);
+    for (size_t first = 0, end; first < count; first = end) {
+        const adam_update *u = &updates[first];
+        scl_adam_member members[SCL_ADAM_MEMBERS] = {u->member};
+        for (end = first + 1; end < count && end - first < SCL_ADAM_MEMBERS; end++) {
+            if (compare_settings(&updates[end].attr, &u->attr) != 0)
+                break;
+            members[end - first] = updates[end].member;
+        }
+        scl_graph_scope(g, u->member.param->name);
+        scl_adam(g, members, (int)(end - first), hyper, factor, &u->attr);
+    }
 }
 
 /* The matrices by Muon, the rest by AdamW. */
@@ -86,16 +141,17 @@ static void add_muon(scl_graph *g, const scl_train_config *train, scl_tensor *co
                      scl_tensor *const *grads, size_t count, scl_tensor *hyper, scl_tensor *factor)
 {
     scl_muon_matrix *matrices = scl_arena_alloc(&g->arena, (count + 1) * sizeof *matrices);
-    if (matrices == NULL) {
+    adam_update *updates = scl_arena_alloc(&g->arena, (count + 1) * sizeof *updates);
+    if (matrices == NULL || updates == NULL) {
         scl_graph_out_of_memory(g, count * sizeof *matrices, "the optimizer");
         return;
     }
-    size_t found = 0;
+    size_t found = 0, others = 0;
     for (size_t i = 0; i < count; i++) {
         scl_optimizer_attr attr = attr_of(train, params[i]);
         scl_graph_scope(g, params[i]->name);
         if (!scl_muon_applies(g, params[i])) {
-            add_adam(g, params[i], grads[i], hyper, factor, &attr);
+            updates[others++] = adam_of(g, train, params[i], grads[i]);
             continue;
         }
         matrices[found++] =
@@ -104,6 +160,7 @@ static void add_muon(scl_graph *g, const scl_train_config *train, scl_tensor *co
                               .momentum = moment(g, SCL_MOMENT1_PREFIX, params[i]),
                               .attr = attr};
     }
+    add_adam(g, updates, others, hyper, factor);
     if (scl_graph_status(g, NULL) == SCL_OK)
         scl_muon_update(g, matrices, found, hyper);
 }
@@ -116,14 +173,18 @@ static void add_updates(scl_graph *g, const scl_train_config *train, scl_tensor 
         add_muon(g, train, params, grads, count, hyper, factor);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        scl_optimizer_attr attr = attr_of(train, params[i]);
-        scl_graph_scope(g, params[i]->name);
-        if (train->optimizer.type == SCL_OPTIMIZER_SGD)
-            add_sgd(g, params[i], grads[i], hyper, factor, &attr);
-        else
-            add_adam(g, params[i], grads[i], hyper, factor, &attr);
+    if (train->optimizer.type == SCL_OPTIMIZER_SGD) {
+        add_sgd(g, train, params, grads, count, hyper, factor);
+        return;
     }
+    adam_update *updates = scl_arena_alloc(&g->arena, (count + 1) * sizeof *updates);
+    if (updates == NULL) {
+        scl_graph_out_of_memory(g, count * sizeof *updates, "the optimizer");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        updates[i] = adam_of(g, train, params[i], grads[i]);
+    add_adam(g, updates, count, hyper, factor);
 }
 
 /* min(1, max_grad_norm / (norm + eps)) */

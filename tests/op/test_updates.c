@@ -8,11 +8,11 @@
 #include "graph/ops.h"
 #include "registry.h"
 
-enum { MOST_INPUTS = 6 };
+enum { MOST_INPUTS = 12 };
 
 typedef struct update {
     const char *name;
-    /* x[i]: float32 tensors of `n` values; `hyper` and `scale` have 4 and 1. */
+    /* x[i]: float32 tensors of length_of(i, n) values; `hyper` and `scale` have 4 and 1. */
     void (*build)(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale);
     int inputs;
 } update;
@@ -32,14 +32,24 @@ static scl_optimizer_attr attr_of(bool decoupled, bool nesterov)
 static void adamw(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
 {
     scl_optimizer_attr attr = attr_of(true, false);
-    scl_adam(g, x[0], x[1], x[2], x[3], hyper, scale, &attr);
+    const scl_adam_member member = {x[0], x[1], x[2], x[3]};
+    scl_adam(g, &member, 1, hyper, scale, &attr);
 }
 
 static void adam_unscaled(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
 {
     (void)scale;
     scl_optimizer_attr attr = attr_of(false, false);
-    scl_adam(g, x[0], x[1], x[2], x[3], hyper, NULL, &attr);
+    const scl_adam_member member = {x[0], x[1], x[2], x[3]};
+    scl_adam(g, &member, 1, hyper, NULL, &attr);
+}
+
+static void adamw_of_three(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    scl_optimizer_attr attr = attr_of(true, false);
+    const scl_adam_member members[] = {
+        {x[0], x[1], x[2], x[3]}, {x[4], x[5], x[6], x[7]}, {x[8], x[9], x[10], x[11]}};
+    scl_adam(g, members, 3, hyper, scale, &attr);
 }
 
 static void sgd_nesterov(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
@@ -66,13 +76,25 @@ static void norm_of_all(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_ten
 {
     (void)hyper;
     (void)scale;
-    scl_global_norm(g, x, 3);
+    scl_global_norm(g, x, 11);
 }
 
 static const update updates[] = {
-    {"adamw", adamw, 4},   {"adam", adam_unscaled, 4},     {"nesterov", sgd_nesterov, 3},
-    {"sgd", sgd_plain, 2}, {"accumulate", accumulated, 2}, {"global_norm", norm_of_all, 3},
+    {"adamw", adamw, 4},
+    {"adam", adam_unscaled, 4},
+    {"adamw of three", adamw_of_three, 12},
+    {"nesterov", sgd_nesterov, 3},
+    {"sgd", sgd_plain, 2},
+    {"accumulate", accumulated, 2},
+    {"global_norm", norm_of_all, 11},
 };
+
+/* The second four tensors are shorter, the third longer. */
+static scl_shape length_of(int i, size_t n)
+{
+    int64_t length = (int64_t)n;
+    return SCL_SHAPE(i < 4 ? length : i < 8 ? 1 + length / 3 : length + 2049);
+}
 
 /* Values in -1..1, or 0..1 for a second moment (the last of four). */
 static void write_random(guarded_run *run, const scl_tensor *x, int index, bool positive)
@@ -110,8 +132,8 @@ static void check(const update *u, size_t n, scl_device *device, scl_device *ref
     for (int i = 0; i < u->inputs; i++) {
         char name[16];
         snprintf(name, sizeof name, "x%d", i);
-        x[i] = i < 2 ? scl_parameter(g, name, SCL_SHAPE((int64_t)n), (scl_init){0}, true)
-                     : scl_state(g, name, SCL_SHAPE((int64_t)n));
+        x[i] = i % 4 < 2 ? scl_parameter(g, name, length_of(i, n), (scl_init){0}, true)
+                         : scl_state(g, name, length_of(i, n));
     }
     scl_tensor *hyper = scl_constant(g, hyper_values, SCL_SHAPE(4));
     scl_tensor *scale = scl_constant(g, &scale_value, SCL_SHAPE(1));
@@ -119,8 +141,8 @@ static void check(const update *u, size_t n, scl_device *device, scl_device *ref
     assert_ok(scl_graph_status(g, &test_error));
     guarded_run found = guarded_open(device, g), expected = guarded_open(reference, g);
     for (int i = 0; i < u->inputs; i++) {
-        write_random(&found, x[i], i, i == 3);
-        write_random(&expected, x[i], i, i == 3);
+        write_random(&found, x[i], i, i % 4 == 3);
+        write_random(&expected, x[i], i, i % 4 == 3);
     }
     guarded_launch_all(&found);
     guarded_launch_all(&expected);

@@ -86,15 +86,19 @@ static void nodes_move_each_tensor_once(void **state)
     scl_tensor *flat = scl_reshape(g, x, SCL_SHAPE(24));
     scl_tensor *m = scl_state(g, "m", SCL_SHAPE(24)), *v = scl_state(g, "v", SCL_SHAPE(24));
     scl_tensor *p = scl_parameter(g, "p", SCL_SHAPE(24), (scl_init){0}, true);
+    scl_tensor *q = scl_parameter(g, "q", SCL_SHAPE(6, 4), (scl_init){0}, true);
     const scl_optimizer_attr adam = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
     scl_tensor *hyper = scl_input(g, "hyper", SCL_F32, SCL_SHAPE(4));
     scl_add(g, x, x);
     scl_slice(g, x, 0, 1, 2);
     scl_mul(g, scl_reshape(g, x, SCL_SHAPE(24)), flat); /* two views of one tensor */
-    scl_adam(g, p, flat, m, v, hyper, NULL, &adam);
+    const scl_adam_member members[] = {
+        {p, flat, m, v}, {q, x, scl_state(g, "mq", x->shape), scl_state(g, "vq", x->shape)}};
+    scl_adam(g, members, 1, hyper, NULL, &adam);
+    scl_adam(g, members, 2, hyper, NULL, &adam);
     assert_ok(scl_graph_status(g, &test_error));
     /* Of Adam: parameter and moments twice, the gradient and four numbers once. */
-    const double wanted[] = {0, 2 * 24, 2 * 8, 0, 2 * 24, 7 * 24 + 4};
+    const double wanted[] = {0, 2 * 24, 2 * 8, 0, 2 * 24, 7 * 24 + 4, 13 * 24 + 4};
     assert_int_equal(g->node_count, sizeof wanted / sizeof *wanted);
     for (size_t i = 0; i < g->node_count; i++)
         assert_true(scl_node_values(g->nodes[i]) == wanted[i]);
