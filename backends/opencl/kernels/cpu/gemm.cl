@@ -11,7 +11,8 @@
 #include "cpu/transpose.cl"
 #include "math.cl"
 
-#define NR (2 * V)
+#define NR             (2 * V)
+#define PANELS_AT_ONCE 8 /* multiplied, then activated: as much of C as L2 holds */
 
 #define EACH_4(X)  X(0) X(1) X(2) X(3)
 #define EACH_6(X)  EACH_4(X) X(4) X(5)
@@ -118,17 +119,45 @@ static inline bool takes_slope(int act)
     return act == ACT_RELU_BACKWARD || act == ACT_GELU_BACKWARD;
 }
 
-/* `of`: the residual of an activation that takes its slope. */
-static inline floatV activate(floatV x, floatV of, int act)
+/* An activation of what is stored in rows row .. end_row-1, columns column .. end_column-1; `of` is
+ * the residual, whose slope is taken. Loops of their own, as a choice per vector costs too much,
+ * and over long rows, which come from memory faster than tiles do. */
+#define ACTIVATION(name, expression)                                                               \
+    ACTIVATION_OF(float, name, expression)                                                         \
+    ACTIVATION_OF(floatV, name, expression)                                                        \
+    static inline void name##_block(output o, int row, int end_row, int column, int end_column)    \
+    {                                                                                              \
+        for (; row < end_row; row++) {                                                             \
+            size_t at = (size_t)row * o.n + column;                                                \
+            __global float *c = o.c + at;                                                          \
+            __global const float *of = (o.residual ? o.residual : o.c) + at;                       \
+            FOR_RANGE(0, end_column - column,                                                      \
+                      vstoreV(name(vloadV(0, c + i), vloadV(0, of + i)), 0, c + i),                \
+                      c[i] = name(c[i], of[i]));                                                   \
+        }                                                                                          \
+    }
+#define ACTIVATION_OF(T, name, expression)                                                         \
+    static inline T __attribute__((overloadable)) name(T x, T of)                                  \
+    {                                                                                              \
+        const T zero = 0;                                                                          \
+        return expression;                                                                         \
+    }
+
+ACTIVATION(act_relu, x > zero ? x : zero)
+ACTIVATION(act_gelu, GELU(x))
+ACTIVATION(act_relu_backward, of > zero ? x : zero)
+ACTIVATION(act_gelu_backward, GELU_SLOPE(of) * x)
+
+static inline void activate(output o, int row, int end_row, int column, int end_column)
 {
-    const floatV zero = 0;
-    if (act == ACT_RELU)
-        return x > zero ? x : zero;
-    if (act == ACT_RELU_BACKWARD)
-        return of > zero ? x : zero;
-    if (act == ACT_GELU_BACKWARD)
-        return x * GELU_SLOPE(of);
-    return act == ACT_GELU ? GELU(x) : x;
+    if (o.act == ACT_RELU)
+        act_relu_block(o, row, end_row, column, end_column);
+    else if (o.act == ACT_GELU)
+        act_gelu_block(o, row, end_row, column, end_column);
+    else if (o.act == ACT_RELU_BACKWARD)
+        act_relu_backward_block(o, row, end_row, column, end_column);
+    else if (o.act == ACT_GELU_BACKWARD)
+        act_gelu_backward_block(o, row, end_row, column, end_column);
 }
 
 /* What a slice adds to: the first one to the residual, so that C may be the residual, later ones to
@@ -146,30 +175,13 @@ static inline void store_edge(__private float *sums, output o, int row, int colu
     __global const float *before = addend(o);
     for (int r = 0; r < rows; r++, at += o.n) {
         __private float *sum = sums + r * NR;
-        float of[NR];
-        for (int c = 0; c < NR; c++)
-            of[c] = takes_slope(o.act) && c < columns ? o.residual[at + c] : 0.0f;
         for (int c = 0; before && c < columns; c++)
             sum[c] += before[at + c];
         for (int c = 0; o.ends && o.bias && c < columns; c++)
             sum[c] += o.bias[column + c];
-        if (o.ends && o.act)
-            for (int c = 0; c < NR; c += V)
-                vstoreV(activate(vloadV(0, sum + c), vloadV(0, of + c), o.act), 0, sum + c);
         for (int c = 0; c < columns; c++)
             o.c[at + c] = sum[c];
     }
-}
-
-/* The activation of a whole tile that was stored: it is still in the cache. */
-static inline void activate_tile(output o, size_t at)
-{
-    const floatV zero = 0;
-    for (int r = 0; r < MR; r++, at += o.n)
-        for (int c = 0; c < NR; c += V) {
-            floatV of = takes_slope(o.act) ? vloadV(0, o.residual + at + c) : zero;
-            vstoreV(activate(vloadV(0, o.c + at + c), of, o.act), 0, o.c + at + c);
-        }
 }
 
 #define ZERO_ROW(r) floatV low##r = 0, high##r = 0;
@@ -218,8 +230,6 @@ static inline void multiply_tile(__private const float *a, B_SPACE const float *
     __global float *to = o.c + at;
     int to_stride = o.n;
     EACH_ROW(STORE_ROW)
-    if (o.ends && o.act)
-        activate_tile(o, at);
 }
 
 /* Work-item (run of panels, block of tiles_each x MR rows, batch). */
@@ -245,16 +255,21 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
         o.begins = first == 0;
         o.ends = first + depth == k;
         pack_a(a, a_block, tiles, block, m, k, first, depth, alpha);
-        for (int panel = first_panel; panel < end_panel; panel++) {
+        for (int panel = first_panel; panel < end_panel;) {
+            int start = panel, stop = min(end_panel, panel + PANELS_AT_ONCE);
+            for (; panel < stop; panel++) {
 #if B_DIRECT
-            copy_panel(b, b_panel, n, panel, first, depth);
-            B_SPACE const float *from = b_panel;
+                copy_panel(b, b_panel, n, panel, first, depth);
+                B_SPACE const float *from = b_panel;
 #else
-            B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
+                B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
 #endif
-            for (int t = 0; t < tiles; t++)
-                multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
-                              panel * NR);
+                for (int t = 0; t < tiles; t++)
+                    multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
+                                  panel * NR);
+            }
+            if (o.ends)
+                activate(o, block, min(m, block + tiles * MR), start * NR, min(n, stop * NR));
         }
     }
 }
@@ -266,8 +281,9 @@ gemm_few_rows(__global const float *a_all, __global const float *w_all, __global
               float alpha, int act, int columns_each)
 {
     int first = get_global_id(0) * columns_each, last = min(n, first + columns_each);
-    size_t batch = get_global_id(2);
+    size_t batch = get_global_id(2), c_start = batch * m * n;
     __global const float *w = w_all + batch * n * k;
+    output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, act};
     int whole = k / V * V;
     for (int column = first; column < last; column++)
         for (int row = 0; row < m; row++) {
@@ -278,9 +294,9 @@ gemm_few_rows(__global const float *a_all, __global const float *w_all, __global
             float sum = sumV(wide);
             for (int l = whole; l < k; l++)
                 sum += x[l] * y[l];
-            size_t at = (batch * m + row) * n + column;
-            float residual = residual_all ? residual_all[at] : 0.0f;
-            sum = sum * alpha + (bias ? bias[column] : 0) + (takes_slope(act) ? 0.0f : residual);
-            c_all[at] = activate((floatV)(sum), (floatV)(residual), act).s0;
+            size_t at = (size_t)row * n + column;
+            float added = o.residual && !takes_slope(act) ? o.residual[at] : 0.0f;
+            o.c[at] = sum * alpha + (bias ? bias[column] : 0) + added;
         }
+    activate(o, 0, m, first, last);
 }
