@@ -8,17 +8,11 @@
  *
  * Set by the host: MR (at most V), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: B is row-major and
  * each slice of a panel is copied privately, else B comes packed by pack_b. */
+#include "cpu/register_tile.cl"
 #include "cpu/transpose.cl"
 #include "math.cl"
 
-#define NR             (2 * V)
 #define PANELS_AT_ONCE 8 /* multiplied, then activated: as much of C as L2 holds */
-
-#define EACH_4(X)  X(0) X(1) X(2) X(3)
-#define EACH_6(X)  EACH_4(X) X(4) X(5)
-#define EACH_8(X)  EACH_6(X) X(6) X(7)
-#define EACH_12(X) EACH_8(X) X(8) X(9) X(10) X(11)
-#define EACH_ROW   CAT(EACH_, MR)
 
 #if B_DIRECT
 #define B_SPACE __private
