@@ -6,8 +6,8 @@
  * rows and a run of panels of NR = 2V columns. For each KC deep slice it packs its rows of A
  * privately (for L2), then passes panels of B under a MR x NR tile of accumulators (registers).
  *
- * Set by the host: MR (at most V), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: B is row-major and
- * each slice of a panel is copied privately, else B comes packed by pack_b. */
+ * Set by the host: MR (at most V), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: a slice of a panel of
+ * B is packed privately, where it is used, else B comes packed by pack_b. */
 #include "cpu/register_tile.cl"
 #include "cpu/transpose.cl"
 #include "math.cl"
@@ -15,57 +15,50 @@
 #define PANELS_AT_ONCE 8 /* multiplied, then activated: as much of C as L2 holds */
 
 #if B_DIRECT
-#define B_SPACE __private
+#define B_SPACE           __private
+#define rows_to_b_columns rows_to_private_columns
 #else
-#define B_SPACE __global
+#define B_SPACE           __global
+#define rows_to_b_columns rows_to_global_columns
 #endif
 
-/* A slice of a panel of row-major B [k, n]: rows first .. first+depth-1, zero beyond n. */
-#define COPY_PANEL(SPACE, name)                                                                    \
-    static inline void name(__global const float *b, SPACE float *to, int n, int panel, int first, \
-                            int depth)                                                             \
-    {                                                                                              \
-        int columns = min(NR, n - panel * NR);                                                     \
-        __global const float *from = b + (size_t)first * n + panel * NR;                           \
-        for (int l = 0; l < depth; l++, from += n, to += NR) {                                     \
-            if (columns == NR) {                                                                   \
-                vstoreV(vloadV(0, from), 0, to);                                                   \
-                vstoreV(vloadV(1, from), 1, to);                                                   \
-            } else {                                                                               \
-                for (int c = 0; c < NR; c++)                                                       \
-                    to[c] = c < columns ? from[c] : 0.0f;                                          \
-            }                                                                                      \
-        }                                                                                          \
+/* A slice of a panel of B, [n, k] (TRANS_B) or [k, n]: rows first .. first+depth-1 of NR columns,
+ * zero beyond n. */
+static inline void pack_panel(__global const float *b, B_SPACE float *to, int n, int k, int panel,
+                              int first, int depth)
+{
+#if TRANS_B
+    for (int part = 0; part < NR; part += V) {
+        int column = panel * NR + part, count = clamp(n - column, 0, V);
+        __global const float *from[V];
+        for (int c = 0; c < V; c++)
+            from[c] = c < count ? b + (size_t)(column + c) * k + first : 0;
+        rows_to_b_columns(to + part, NR, from, count, depth, 1.0f);
     }
-
-#if B_DIRECT
-COPY_PANEL(__private, copy_panel)
-#elif !TRANS_B
-COPY_PANEL(__global, copy_panel)
+#else
+    int columns = min(NR, n - panel * NR);
+    __global const float *from = b + (size_t)first * n + panel * NR;
+    for (int l = 0; l < depth; l++, from += n, to += NR) {
+        if (columns == NR) {
+            vstoreV(vloadV(0, from), 0, to);
+            vstoreV(vloadV(1, from), 1, to);
+        } else {
+            for (int c = 0; c < NR; c++)
+                to[c] = c < columns ? from[c] : 0.0f;
+        }
+    }
 #endif
+}
 
 #if !B_DIRECT
-/* B [n, k] (TRANS_B) or [k, n] to panels [ceil(n / NR)][k][NR], zero beyond n. A work-item packs a
- * slice of KC rows of one panel. */
+/* B as panels [ceil(n / NR)][k][NR]. A work-item packs a slice of KC rows of one panel. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 pack_b(__global const float *b_all, __global float *packed_all, int n, int k)
 {
     int panel = get_global_id(0), first = get_global_id(1) * KC, batch = get_global_id(2);
-    int depth = min(k - first, KC);
-    __global const float *b = b_all + (size_t)batch * n * k;
-    size_t panels = (n + NR - 1) / NR;
-    __global float *to = packed_all + (((size_t)batch * panels + panel) * k + first) * NR;
-#if TRANS_B
-    for (int half_panel = 0; half_panel < 2; half_panel++) {
-        int column = panel * NR + half_panel * V, count = clamp(n - column, 0, V);
-        __global const float *from[V];
-        for (int c = 0; c < V; c++)
-            from[c] = c < count ? b + (size_t)(column + c) * k + first : 0;
-        rows_to_global_columns(to + half_panel * V, NR, from, count, depth, 1.0f);
-    }
-#else
-    copy_panel(b, to, n, panel, first, depth);
-#endif
+    size_t panels = (n + NR - 1) / NR, at = ((batch * panels + panel) * k + first) * NR;
+    pack_panel(b_all + (size_t)batch * n * k, packed_all + at, n, k, panel, first,
+               min(k - first, KC));
 }
 #endif
 
@@ -253,7 +246,7 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
             int start = panel, stop = min(end_panel, panel + PANELS_AT_ONCE);
             for (; panel < stop; panel++) {
 #if B_DIRECT
-                copy_panel(b, b_panel, n, panel, first, depth);
+                pack_panel(b, b_panel, n, k, panel, first, depth);
                 B_SPACE const float *from = b_panel;
 #else
                 B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
