@@ -23,7 +23,7 @@
 #endif
 
 /* A slice of a panel of B, [n, k] (TRANS_B) or [k, n]: rows first .. first+depth-1 of NR columns,
- * zero beyond n. */
+ * anything beyond n. */
 static inline void pack_panel(__global const float *b, B_SPACE float *to, int n, int k, int panel,
                               int first, int depth)
 {
@@ -36,15 +36,14 @@ static inline void pack_panel(__global const float *b, B_SPACE float *to, int n,
         rows_to_b_columns(to + part, NR, from, count, depth, 1.0f);
     }
 #else
-    int columns = min(NR, n - panel * NR);
-    __global const float *from = b + (size_t)first * n + panel * NR;
-    for (int l = 0; l < depth; l++, from += n, to += NR) {
-        if (columns == NR) {
-            vstoreV(vloadV(0, from), 0, to);
-            vstoreV(vloadV(1, from), 1, to);
+    size_t at = (size_t)first * n + panel * NR, size = (size_t)k * n;
+    for (int l = 0; l < depth; l++, at += n, to += NR) {
+        if (at + NR <= size) {
+            vstoreV(vloadV(0, b + at), 0, to);
+            vstoreV(vloadV(1, b + at), 1, to);
         } else {
             for (int c = 0; c < NR; c++)
-                to[c] = c < columns ? from[c] : 0.0f;
+                to[c] = at + c < size ? b[at + c] : 0.0f;
         }
     }
 #endif
@@ -65,21 +64,22 @@ pack_b(__global const float *b_all, __global float *packed_all, int n, int k)
 /* A packed tile is [depth][MR], and room for the excess of its last vector. */
 #define A_TILE(depth) ((depth)*MR + V - MR)
 
-/* Depth first .. first+depth-1 of A's rows row .., times alpha, as `tiles` tiles; zero beyond m. */
+/* Depth first .. first+depth-1 of A's rows row .., times alpha, as `tiles` tiles; anything beyond
+ * m, as those sums are not stored. */
 static inline void pack_a(__global const float *a, __private float *to, int tiles, int row, int m,
                           int k, int first, int depth, float alpha)
 {
 #if TRANS_A
-    bool whole = row + (tiles - 1) * MR + V <= m;
-    for (int l = 0; l < depth; l++) {
-        __global const float *from = a + (size_t)(first + l) * m + row;
+    size_t at = (size_t)first * m + row, size = (size_t)k * m;
+    for (int l = 0; l < depth; l++, at += m) {
+        bool whole = at + (tiles - 1) * MR + V <= size;
         __private float *column = to + l * MR;
-        for (int t = 0; t < tiles; t++, from += MR, column += A_TILE(depth)) {
+        for (int t = 0; t < tiles; t++, column += A_TILE(depth)) {
             if (whole)
-                vstoreV(vloadV(0, from) * alpha, 0, column);
+                vstoreV(vloadV(0, a + at + t * MR) * alpha, 0, column);
             else
                 for (int r = 0; r < MR; r++)
-                    column[r] = row + t * MR + r < m ? from[r] * alpha : 0.0f;
+                    column[r] = at + t * MR + r < size ? a[at + t * MR + r] * alpha : 0.0f;
         }
     }
 #else
