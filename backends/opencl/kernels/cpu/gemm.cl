@@ -188,9 +188,38 @@ static inline void store_edge(__private float *sums, output o, int row, int colu
     vstoreV(low##r, 2 * r, edge);                                                                  \
     vstoreV(high##r, 2 * r + 1, edge);
 
+/* A vector of each of the rows that are packed next: columns of a row-major matrix come too late by
+ * themselves. The product of a tile fetches one row per step of its depth. */
+typedef struct {
+    __global const float *row;
+    int step;
+} upcoming;
+
+#ifdef POCL_DEVICE_ADDRESS_BITS /* PoCL's prefetch does nothing; to L2 */
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#else
+#define PREFETCH(p) prefetch(p, 1)
+#endif
+#if B_DIRECT && !TRANS_B
+#define FETCH(next) PREFETCH(next.row), next.row += next.step
+#else
+#define FETCH(next)
+#endif
+
+/* For tile t with the panel that follows `passed` others: the next panel of B by the first two
+ * tiles, A's next slice (TRANS_A) by the others. */
+static inline upcoming choose_upcoming(__global const float *next_a, __global const float *next_b,
+                                       int m, int n, int tiles, int passed, int t)
+{
+    int part = passed * (tiles - 2) + t - 2;
+    if (TRANS_A && t >= 2 && part * V < tiles * MR)
+        return (upcoming){next_a + part * V, m};
+    return (upcoming){next_b + t % 2 * V, n};
+}
+
 /* The register tile. */
 static inline void multiply_tile(__private const float *a, B_SPACE const float *b, int depth,
-                                 output o, int row, int column)
+                                 output o, int row, int column, upcoming next)
 {
     bool whole = row + MR <= o.m && column + NR <= o.n;
     size_t at = (size_t)row * o.n + column;
@@ -199,6 +228,7 @@ static inline void multiply_tile(__private const float *a, B_SPACE const float *
     for (int l = 0; l < depth; l++, a += MR, b += NR) {
         floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
         EACH_ROW(MULTIPLY_ROW)
+        FETCH(next);
     }
     if (!whole) {
         float edge[MR * NR];
@@ -241,6 +271,7 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
         int depth = min(slice, k - first);
         o.begins = first == 0;
         o.ends = first + depth == k;
+        __global const float *next_a = a + (size_t)(first + depth) * m + block;
         pack_a(a, a_block, tiles, block, m, k, first, depth, alpha);
         for (int panel = first_panel; panel < end_panel;) {
             int start = panel, stop = min(end_panel, panel + PANELS_AT_ONCE);
@@ -251,9 +282,15 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
 #else
                 B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
 #endif
-                for (int t = 0; t < tiles; t++)
+                bool last = panel + 1 == end_panel;
+                __global const float *next_b = b + (size_t)(last ? first + depth : first) * n +
+                                               (last ? first_panel : panel + 1) * NR;
+                for (int t = 0; t < tiles; t++) {
+                    upcoming next =
+                        choose_upcoming(next_a, next_b, m, n, tiles, panel - first_panel, t);
                     multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
-                                  panel * NR);
+                                  panel * NR, next);
+                }
             }
             if (o.ends)
                 activate(o, block, min(m, block + tiles * MR), start * NR, min(n, stop * NR));
