@@ -188,33 +188,33 @@ static inline void store_edge(__private float *sums, output o, int row, int colu
     vstoreV(low##r, 2 * r, edge);                                                                  \
     vstoreV(high##r, 2 * r + 1, edge);
 
-/* A vector of each of the rows that are packed next: columns of a row-major matrix come too late by
- * themselves. The product of a tile fetches one row per step of its depth. */
+/* Memory that is packed next: packing waits for it, as it reads no long streams. The product of a
+ * tile fetches a vector per step of its depth, `step` floats apart. */
 typedef struct {
-    __global const float *row;
+    __global const float *at;
     int step;
 } upcoming;
 
 #ifdef POCL_DEVICE_ADDRESS_BITS /* PoCL's prefetch does nothing; to L2 */
-#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#define FETCH(next) __builtin_prefetch(next.at, 0, 2), next.at += next.step
 #else
-#define PREFETCH(p) prefetch(p, 1)
-#endif
-#if B_DIRECT && !TRANS_B
-#define FETCH(next) PREFETCH(next.row), next.row += next.step
-#else
-#define FETCH(next)
+#define FETCH(next) prefetch(next.at, 1), next.at += next.step
 #endif
 
-/* For tile t with the panel that follows `passed` others: the next panel of B by the first two
- * tiles, A's next slice (TRANS_A) by the others. */
+#define FETCHES_B (B_DIRECT && !TRANS_B)
+
+/* For tile t with the panel that follows `passed` others: a column of vectors of B's next panel, if
+ * it is packed from rows, then of A's next slice (TRANS_A) or the next block's rows (next_a NULL:
+ * these are not in one piece), then nothing new. */
 static inline upcoming choose_upcoming(__global const float *next_a, __global const float *next_b,
-                                       int m, int n, int tiles, int passed, int t)
+                                       int m, int n, int k, int tiles, int passed, int t)
 {
-    int part = passed * (tiles - 2) + t - 2;
-    if (TRANS_A && t >= 2 && part * V < tiles * MR)
-        return (upcoming){next_a + part * V, m};
-    return (upcoming){next_b + t % 2 * V, n};
+    if (FETCHES_B && t < 2)
+        return (upcoming){next_b + t * V, n};
+    int column = (FETCHES_B ? passed * (tiles - 2) + t - 2 : passed * tiles + t) * V;
+    if (!next_a || column >= tiles * MR)
+        return (upcoming){next_b, 0};
+    return TRANS_A ? (upcoming){next_a + column, m} : (upcoming){next_a + (size_t)column * k, V};
 }
 
 /* The register tile. */
@@ -271,7 +271,9 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
         int depth = min(slice, k - first);
         o.begins = first == 0;
         o.ends = first + depth == k;
-        __global const float *next_a = a + (size_t)(first + depth) * m + block;
+        __global const float *next_a = TRANS_A      ? a + (size_t)(first + depth) * m + block
+                                       : depth == k ? a + (size_t)(block + tiles * MR) * k
+                                                    : 0;
         pack_a(a, a_block, tiles, block, m, k, first, depth, alpha);
         for (int panel = first_panel; panel < end_panel;) {
             int start = panel, stop = min(end_panel, panel + PANELS_AT_ONCE);
@@ -287,7 +289,7 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
                                                (last ? first_panel : panel + 1) * NR;
                 for (int t = 0; t < tiles; t++) {
                     upcoming next =
-                        choose_upcoming(next_a, next_b, m, n, tiles, panel - first_panel, t);
+                        choose_upcoming(next_a, next_b, m, n, k, tiles, panel - first_panel, t);
                     multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
                                   panel * NR, next);
                 }
