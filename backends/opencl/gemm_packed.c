@@ -15,7 +15,7 @@ static b_form choose_form(const scl_gemm_attr *p)
     if (p->trans_b && !p->trans_a && p->m <= FEW_ROWS)
         return B_ROWS;
     /* one row block passes over B once: packing it elsewhere first would only add a pass */
-    return !p->trans_b && p->m <= BLOCK_ROWS ? B_IN_PLACE : B_PACKED;
+    return p->m <= BLOCK_ROWS ? B_IN_PLACE : B_PACKED;
 }
 
 static size_t panel_width(const cl_device *device)
@@ -54,7 +54,9 @@ typedef struct share {
     size_t tiles, panels, blocks, runs;
 } share;
 
-#define PACK_COST 0.3 /* of a tile's rows of A, in products of that tile with a panel */
+/* In products of a tile with a panel: packing the tile's rows of A; packing the panel. */
+#define PACK_A_COST 0.3
+#define PACK_B_COST 0.5
 
 /* Of the shares that fit the cache, the one that lets the busiest core do least. */
 static share choose_share(const cl_device *device, const scl_gemm_attr *p)
@@ -63,14 +65,15 @@ static share choose_share(const cl_device *device, const scl_gemm_attr *p)
     size_t tiles = cl_ceil_div((size_t)p->m, rows), batch = (size_t)p->batch;
     size_t panels = cl_ceil_div((size_t)p->n, panel_width(device));
     size_t most = BLOCK_ROWS / rows, least = most > 1 ? most / 2 : 1;
-    double best_load = HUGE_VAL;
+    double best_load = HUGE_VAL, panel_cost = choose_form(p) == B_IN_PLACE ? PACK_B_COST : 0;
     share best = {0};
     for (size_t t = most; t >= least; t--)
         for (size_t wanted = 1; wanted <= 4 * cores && wanted <= panels; wanted++) {
             size_t blocks = cl_ceil_div(tiles, t), each = cl_ceil_div(panels, wanted);
             size_t runs = cl_ceil_div(panels, each);
             double turns = (double)cl_ceil_div(blocks * runs * batch, cores);
-            double load = turns * (double)(t < tiles ? t : tiles) * ((double)each + PACK_COST);
+            double height = (double)(t < tiles ? t : tiles), width = (double)each;
+            double load = turns * (height * (width + PACK_A_COST) + panel_cost * width);
             if (load < best_load)
                 best = (share){t, each, blocks, runs};
             best_load = fmin(load, best_load);

@@ -10,11 +10,11 @@ typedef struct shape {
     int64_t batch, m, n, k;
 } shape;
 
-/* The packed kernels take slices of 384 and blocks of up to 192 rows; below 9 rows W is read in
- * place, below 193 rows B is. */
-static const shape shapes[] = {{1, 13, 35, 7},    {2, 65, 33, 49},    {1, 5, 37, 401},
-                               {1, 197, 67, 405}, {1, 205, 40, 1161}, {3, 24, 64, 32},
-                               {1, 1, 1, 1}};
+/* The packed kernels take slices of 384 and blocks of up to 192 rows, and activate 256 columns at a
+ * time; below 9 rows W is read in place, below 193 rows B is. */
+static const shape shapes[] = {{1, 13, 35, 7},   {2, 65, 33, 49},   {1, 5, 37, 401},
+                               {2, 23, 37, 413}, {2, 197, 67, 405}, {1, 205, 40, 1161},
+                               {3, 24, 64, 32},  {1, 14, 613, 9},   {1, 1, 1, 1}};
 
 static float *random_values(const char *purpose, size_t count)
 {
@@ -106,6 +106,13 @@ static void products_agree_with_the_reference(void **state)
     check_all("");
 }
 
+static void products_agree_with_vectors_of_4_and_8(void **state)
+{
+    (void)state;
+    check_all("+width4+shallow");
+    check_all("+width8+shallow");
+}
+
 static void generic_products_agree_with_the_reference(void **state)
 {
     (void)state;
@@ -116,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_agree_with_the_reference),
+        cmocka_unit_test(products_agree_with_vectors_of_4_and_8),
         cmocka_unit_test(generic_products_agree_with_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,33 +45,47 @@ static inline floatV fast_exp2(floatV x)
 }
 #define EXP2(x) fast_exp2(x)
 
-/* P(X <= x) of the normal distribution: with u = |x|, erfc(u / sqrt 2) = exp(-u Q(u)), Q by a
- * minimax polynomial on 0..6 (absolute error of the result 3e-8). */
-#define NORMAL_CDF_OF(T)                                                                           \
-    static inline T __attribute__((overloadable)) normal_cdf(T x)                                  \
+/* gelu(x) = x P(X <= x), X of the normal distribution, and its derivative. The tail P(X > u),
+ * u = |x|, is exp(-u^2 / 2) R(u), so that one exponential serves both; R by a minimax polynomial on
+ * 0..7 (error of the tail 3e-8 / max(1, u)). */
+#define NORMAL_OF(T)                                                                               \
+    static inline T __attribute__((overloadable)) normal_cdf_of(T x, T e)                          \
     {                                                                                              \
-        const T six = 6.0f;                                                                        \
+        const T seven = 7.0f;                                                                      \
         T u = fabs(x);                                                                             \
-        u = u > six ? six : u;                                                                     \
-        T q = fma(u, (T)(1.417886749e-8f), (T)(-4.497471333e-7f));                                 \
-        q = fma(q, u, (T)(6.08652671e-6f));                                                        \
-        q = fma(q, u, (T)(-4.450046053e-5f));                                                      \
-        q = fma(q, u, (T)(1.660344517e-4f));                                                       \
-        q = fma(q, u, (T)(5.403659356e-5f));                                                       \
-        q = fma(q, u, (T)(-4.875924258e-3f));                                                      \
-        q = fma(q, u, (T)(3.638630684e-2f));                                                       \
-        q = fma(q, u, (T)(0.3182972045f));                                                         \
-        q = fma(q, u, (T)(0.7978855969f));                                                         \
-        T tail = 0.5f * fast_exp(-u * q);                                                          \
-        return x > 0.0f ? 1.0f - tail : tail;                                                      \
+        u = u > seven ? seven : u;                                                                 \
+        T r = fma(u, (T)(-2.441989579e-7f), (T)(6.287153155e-6f));                                 \
+        r = fma(r, u, (T)(-7.276434189e-5f));                                                      \
+        r = fma(r, u, (T)(5.074450164e-4f));                                                       \
+        r = fma(r, u, (T)(-2.429957269e-3f));                                                      \
+        r = fma(r, u, (T)(8.716882206e-3f));                                                       \
+        r = fma(r, u, (T)(-2.514876984e-2f));                                                      \
+        r = fma(r, u, (T)(6.170242280e-2f));                                                       \
+        r = fma(r, u, (T)(-0.1327193081f));                                                        \
+        r = fma(r, u, (T)(0.2499556839f));                                                         \
+        r = fma(r, u, (T)(-0.3989393413f));                                                        \
+        r = fma(r, u, (T)(0.4999999702f));                                                         \
+        return x > 0.0f ? 1.0f - e * r : e * r;                                                    \
+    }                                                                                              \
+    static inline T __attribute__((overloadable)) gelu(T x)                                        \
+    {                                                                                              \
+        return x * normal_cdf_of(x, fast_exp(-0.5f * x * x));                                      \
+    }                                                                                              \
+    static inline T __attribute__((overloadable)) gelu_slope(T x)                                  \
+    {                                                                                              \
+        T e = fast_exp(-0.5f * x * x);                                                             \
+        return fma(x * 0.39894228040143267794f, e, normal_cdf_of(x, e));                           \
     }
-NORMAL_CDF_OF(float)
-NORMAL_CDF_OF(floatV)
-#define NORMAL_CDF(x) normal_cdf(x)
+NORMAL_OF(float)
+NORMAL_OF(floatV)
+#define GELU(x)       gelu(x)
+#define GELU_SLOPE(x) gelu_slope(x)
 
 #else
 #define EXP(x)        exp(x)
 #define NORMAL_CDF(x) (0.5f + 0.5f * erf((x)*0.70710678118654752440f))
+#define GELU(x)       ((x)*NORMAL_CDF(x))
+#define GELU_SLOPE(x) (NORMAL_CDF(x) + (x)*0.39894228040143267794f * EXP(-0.5f * (x) * (x)))
 #endif
 
 /* scl_activation of a matrix product. */
@@ -79,7 +93,3 @@ NORMAL_CDF_OF(floatV)
 #define ACT_GELU          2
 #define ACT_RELU_BACKWARD 3
 #define ACT_GELU_BACKWARD 4
-
-/* gelu(x) = x P(X <= x), and its derivative. */
-#define GELU(x)       ((x)*NORMAL_CDF(x))
-#define GELU_SLOPE(x) (NORMAL_CDF(x) + (x)*0.39894228040143267794f * EXP(-0.5f * (x) * (x)))

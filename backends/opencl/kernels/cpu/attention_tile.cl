@@ -5,10 +5,10 @@
  * (sizes of the key window when there are relative positions, else 0). Logits are in units of
  * log 2, so that a probability is a power of 2. */
 #include "attention_geometry.cl"
+#include "cpu/register_tile.cl"
 #include "cpu/transpose.cl"
 #include "math.cl"
 
-#define NR       (2 * V)
 #define KBP      ((KB + V - 1) / V * V) /* a block's keys, with zeros to whole vectors */
 #define PANELS   ((KBP + NR - 1) / NR)  /* of a block: [D][NR], the last one may be [D][V] */
 #define HAS_REL  (REL_H > 0)
@@ -17,12 +17,6 @@
 #define NO_LOGIT -3.0e38f
 #define LOG2_E   1.44269504088896341f
 #define LN_2     0.69314718055994530942f
-
-#define EACH_4(X)  X(0) X(1) X(2) X(3)
-#define EACH_6(X)  EACH_4(X) X(4) X(5)
-#define EACH_8(X)  EACH_6(X) X(6) X(7)
-#define EACH_12(X) EACH_8(X) X(8) X(9) X(10) X(11)
-#define EACH_ROW   CAT(EACH_, MR)
 
 /* Rows of float32 tokens: row t is at data + t * stride. */
 typedef struct {

@@ -6,92 +6,80 @@
  * rows and a run of panels of NR = 2V columns. For each KC deep slice it packs its rows of A
  * privately (for L2), then passes panels of B under a MR x NR tile of accumulators (registers).
  *
- * Set by the host: MR (at most V), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: B is row-major and
- * each slice of a panel is copied privately, else B comes packed by pack_b. */
+ * Set by the host: MR (at most V), TILES, KC, TRANS_A, TRANS_B, and B_DIRECT: a slice of a panel of
+ * B is packed privately, where it is used, else B comes packed by pack_b. */
+#include "cpu/register_tile.cl"
 #include "cpu/transpose.cl"
 #include "math.cl"
 
-#define NR (2 * V)
-
-#define EACH_4(X)  X(0) X(1) X(2) X(3)
-#define EACH_6(X)  EACH_4(X) X(4) X(5)
-#define EACH_8(X)  EACH_6(X) X(6) X(7)
-#define EACH_12(X) EACH_8(X) X(8) X(9) X(10) X(11)
-#define EACH_ROW   CAT(EACH_, MR)
+#define PANELS_AT_ONCE 8 /* multiplied, then activated: as much of C as L2 holds */
 
 #if B_DIRECT
-#define B_SPACE __private
+#define B_SPACE           __private
+#define rows_to_b_columns rows_to_private_columns
 #else
-#define B_SPACE __global
+#define B_SPACE           __global
+#define rows_to_b_columns rows_to_global_columns
 #endif
 
-/* A slice of a panel of row-major B [k, n]: rows first .. first+depth-1, zero beyond n. */
-#define COPY_PANEL(SPACE, name)                                                                    \
-    static inline void name(__global const float *b, SPACE float *to, int n, int panel, int first, \
-                            int depth)                                                             \
-    {                                                                                              \
-        int columns = min(NR, n - panel * NR);                                                     \
-        __global const float *from = b + (size_t)first * n + panel * NR;                           \
-        for (int l = 0; l < depth; l++, from += n, to += NR) {                                     \
-            if (columns == NR) {                                                                   \
-                vstoreV(vloadV(0, from), 0, to);                                                   \
-                vstoreV(vloadV(1, from), 1, to);                                                   \
-            } else {                                                                               \
-                for (int c = 0; c < NR; c++)                                                       \
-                    to[c] = c < columns ? from[c] : 0.0f;                                          \
-            }                                                                                      \
-        }                                                                                          \
+/* A slice of a panel of B, [n, k] (TRANS_B) or [k, n]: rows first .. first+depth-1 of NR columns,
+ * anything beyond n. */
+static inline void pack_panel(__global const float *b, B_SPACE float *to, int n, int k, int panel,
+                              int first, int depth)
+{
+#if TRANS_B
+    for (int part = 0; part < NR; part += V) {
+        int column = panel * NR + part, count = clamp(n - column, 0, V);
+        __global const float *from[V];
+        for (int c = 0; c < V; c++)
+            from[c] = c < count ? b + (size_t)(column + c) * k + first : 0;
+        rows_to_b_columns(to + part, NR, from, count, depth, 1.0f);
     }
-
-#if B_DIRECT
-COPY_PANEL(__private, copy_panel)
-#elif !TRANS_B
-COPY_PANEL(__global, copy_panel)
+#else
+    size_t at = (size_t)first * n + panel * NR, size = (size_t)k * n;
+    for (int l = 0; l < depth; l++, at += n, to += NR) {
+        if (at + NR <= size) {
+            vstoreV(vloadV(0, b + at), 0, to);
+            vstoreV(vloadV(1, b + at), 1, to);
+        } else {
+            for (int c = 0; c < NR; c++)
+                to[c] = at + c < size ? b[at + c] : 0.0f;
+        }
+    }
 #endif
+}
 
 #if !B_DIRECT
-/* B [n, k] (TRANS_B) or [k, n] to panels [ceil(n / NR)][k][NR], zero beyond n. A work-item packs a
- * slice of KC rows of one panel. */
+/* B as panels [ceil(n / NR)][k][NR]. A work-item packs a slice of KC rows of one panel. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 pack_b(__global const float *b_all, __global float *packed_all, int n, int k)
 {
     int panel = get_global_id(0), first = get_global_id(1) * KC, batch = get_global_id(2);
-    int depth = min(k - first, KC);
-    __global const float *b = b_all + (size_t)batch * n * k;
-    size_t panels = (n + NR - 1) / NR;
-    __global float *to = packed_all + (((size_t)batch * panels + panel) * k + first) * NR;
-#if TRANS_B
-    for (int half_panel = 0; half_panel < 2; half_panel++) {
-        int column = panel * NR + half_panel * V, count = clamp(n - column, 0, V);
-        __global const float *from[V];
-        for (int c = 0; c < V; c++)
-            from[c] = c < count ? b + (size_t)(column + c) * k + first : 0;
-        rows_to_global_columns(to + half_panel * V, NR, from, count, depth, 1.0f);
-    }
-#else
-    copy_panel(b, to, n, panel, first, depth);
-#endif
+    size_t panels = (n + NR - 1) / NR, at = ((batch * panels + panel) * k + first) * NR;
+    pack_panel(b_all + (size_t)batch * n * k, packed_all + at, n, k, panel, first,
+               min(k - first, KC));
 }
 #endif
 
 /* A packed tile is [depth][MR], and room for the excess of its last vector. */
 #define A_TILE(depth) ((depth)*MR + V - MR)
 
-/* Depth first .. first+depth-1 of A's rows row .., times alpha, as `tiles` tiles; zero beyond m. */
+/* Depth first .. first+depth-1 of A's rows row .., times alpha, as `tiles` tiles; anything beyond
+ * m, as those sums are not stored. */
 static inline void pack_a(__global const float *a, __private float *to, int tiles, int row, int m,
                           int k, int first, int depth, float alpha)
 {
 #if TRANS_A
-    bool whole = row + (tiles - 1) * MR + V <= m;
-    for (int l = 0; l < depth; l++) {
-        __global const float *from = a + (size_t)(first + l) * m + row;
+    size_t at = (size_t)first * m + row, size = (size_t)k * m;
+    for (int l = 0; l < depth; l++, at += m) {
+        bool whole = at + (tiles - 1) * MR + V <= size;
         __private float *column = to + l * MR;
-        for (int t = 0; t < tiles; t++, from += MR, column += A_TILE(depth)) {
+        for (int t = 0; t < tiles; t++, column += A_TILE(depth)) {
             if (whole)
-                vstoreV(vloadV(0, from) * alpha, 0, column);
+                vstoreV(vloadV(0, a + at + t * MR) * alpha, 0, column);
             else
                 for (int r = 0; r < MR; r++)
-                    column[r] = row + t * MR + r < m ? from[r] * alpha : 0.0f;
+                    column[r] = at + t * MR + r < size ? a[at + t * MR + r] * alpha : 0.0f;
         }
     }
 #else
@@ -118,17 +106,45 @@ static inline bool takes_slope(int act)
     return act == ACT_RELU_BACKWARD || act == ACT_GELU_BACKWARD;
 }
 
-/* `of`: the residual of an activation that takes its slope. */
-static inline floatV activate(floatV x, floatV of, int act)
+/* An activation of what is stored in rows row .. end_row-1, columns column .. end_column-1; `of` is
+ * the residual, whose slope is taken. Loops of their own, as a choice per vector costs too much,
+ * and over long rows, which come from memory faster than tiles do. */
+#define ACTIVATION(name, expression)                                                               \
+    ACTIVATION_OF(float, name, expression)                                                         \
+    ACTIVATION_OF(floatV, name, expression)                                                        \
+    static inline void name##_block(output o, int row, int end_row, int column, int end_column)    \
+    {                                                                                              \
+        for (; row < end_row; row++) {                                                             \
+            size_t at = (size_t)row * o.n + column;                                                \
+            __global float *c = o.c + at;                                                          \
+            __global const float *of = (o.residual ? o.residual : o.c) + at;                       \
+            FOR_RANGE(0, end_column - column,                                                      \
+                      vstoreV(name(vloadV(0, c + i), vloadV(0, of + i)), 0, c + i),                \
+                      c[i] = name(c[i], of[i]));                                                   \
+        }                                                                                          \
+    }
+#define ACTIVATION_OF(T, name, expression)                                                         \
+    static inline T __attribute__((overloadable)) name(T x, T of)                                  \
+    {                                                                                              \
+        const T zero = 0;                                                                          \
+        return expression;                                                                         \
+    }
+
+ACTIVATION(act_relu, x > zero ? x : zero)
+ACTIVATION(act_gelu, GELU(x))
+ACTIVATION(act_relu_backward, of > zero ? x : zero)
+ACTIVATION(act_gelu_backward, GELU_SLOPE(of) * x)
+
+static inline void activate(output o, int row, int end_row, int column, int end_column)
 {
-    const floatV zero = 0;
-    if (act == ACT_RELU)
-        return x > zero ? x : zero;
-    if (act == ACT_RELU_BACKWARD)
-        return of > zero ? x : zero;
-    if (act == ACT_GELU_BACKWARD)
-        return x * GELU_SLOPE(of);
-    return act == ACT_GELU ? GELU(x) : x;
+    if (o.act == ACT_RELU)
+        act_relu_block(o, row, end_row, column, end_column);
+    else if (o.act == ACT_GELU)
+        act_gelu_block(o, row, end_row, column, end_column);
+    else if (o.act == ACT_RELU_BACKWARD)
+        act_relu_backward_block(o, row, end_row, column, end_column);
+    else if (o.act == ACT_GELU_BACKWARD)
+        act_gelu_backward_block(o, row, end_row, column, end_column);
 }
 
 /* What a slice adds to: the first one to the residual, so that C may be the residual, later ones to
@@ -146,30 +162,13 @@ static inline void store_edge(__private float *sums, output o, int row, int colu
     __global const float *before = addend(o);
     for (int r = 0; r < rows; r++, at += o.n) {
         __private float *sum = sums + r * NR;
-        float of[NR];
-        for (int c = 0; c < NR; c++)
-            of[c] = takes_slope(o.act) && c < columns ? o.residual[at + c] : 0.0f;
         for (int c = 0; before && c < columns; c++)
             sum[c] += before[at + c];
         for (int c = 0; o.ends && o.bias && c < columns; c++)
             sum[c] += o.bias[column + c];
-        if (o.ends && o.act)
-            for (int c = 0; c < NR; c += V)
-                vstoreV(activate(vloadV(0, sum + c), vloadV(0, of + c), o.act), 0, sum + c);
         for (int c = 0; c < columns; c++)
             o.c[at + c] = sum[c];
     }
-}
-
-/* The activation of a whole tile that was stored: it is still in the cache. */
-static inline void activate_tile(output o, size_t at)
-{
-    const floatV zero = 0;
-    for (int r = 0; r < MR; r++, at += o.n)
-        for (int c = 0; c < NR; c += V) {
-            floatV of = takes_slope(o.act) ? vloadV(0, o.residual + at + c) : zero;
-            vstoreV(activate(vloadV(0, o.c + at + c), of, o.act), 0, o.c + at + c);
-        }
 }
 
 #define ZERO_ROW(r) floatV low##r = 0, high##r = 0;
@@ -189,9 +188,38 @@ static inline void activate_tile(output o, size_t at)
     vstoreV(low##r, 2 * r, edge);                                                                  \
     vstoreV(high##r, 2 * r + 1, edge);
 
+/* Memory that is packed next: packing waits for it, as it reads no long streams. The product of a
+ * tile fetches a vector per step of its depth, `step` floats apart. */
+typedef struct {
+    __global const float *at;
+    int step;
+} upcoming;
+
+#ifdef POCL_DEVICE_ADDRESS_BITS /* PoCL's prefetch does nothing; to L2 */
+#define FETCH(next) __builtin_prefetch(next.at, 0, 2), next.at += next.step
+#else
+#define FETCH(next) prefetch(next.at, 1), next.at += next.step
+#endif
+
+#define FETCHES_B (B_DIRECT && !TRANS_B)
+
+/* For tile t with the panel that follows `passed` others: a column of vectors of B's next panel, if
+ * it is packed from rows, then of A's next slice (TRANS_A) or the next block's rows (next_a NULL:
+ * these are not in one piece), then nothing new. */
+static inline upcoming choose_upcoming(__global const float *next_a, __global const float *next_b,
+                                       int m, int n, int k, int tiles, int passed, int t)
+{
+    if (FETCHES_B && t < 2)
+        return (upcoming){next_b + t * V, n};
+    int column = (FETCHES_B ? passed * (tiles - 2) + t - 2 : passed * tiles + t) * V;
+    if (!next_a || column >= tiles * MR)
+        return (upcoming){next_b, 0};
+    return TRANS_A ? (upcoming){next_a + column, m} : (upcoming){next_a + (size_t)column * k, V};
+}
+
 /* The register tile. */
 static inline void multiply_tile(__private const float *a, B_SPACE const float *b, int depth,
-                                 output o, int row, int column)
+                                 output o, int row, int column, upcoming next)
 {
     bool whole = row + MR <= o.m && column + NR <= o.n;
     size_t at = (size_t)row * o.n + column;
@@ -200,6 +228,7 @@ static inline void multiply_tile(__private const float *a, B_SPACE const float *
     for (int l = 0; l < depth; l++, a += MR, b += NR) {
         floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
         EACH_ROW(MULTIPLY_ROW)
+        FETCH(next);
     }
     if (!whole) {
         float edge[MR * NR];
@@ -218,8 +247,6 @@ static inline void multiply_tile(__private const float *a, B_SPACE const float *
     __global float *to = o.c + at;
     int to_stride = o.n;
     EACH_ROW(STORE_ROW)
-    if (o.ends && o.act)
-        activate_tile(o, at);
 }
 
 /* Work-item (run of panels, block of tiles_each x MR rows, batch). */
@@ -244,17 +271,31 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
         int depth = min(slice, k - first);
         o.begins = first == 0;
         o.ends = first + depth == k;
+        __global const float *next_a = TRANS_A      ? a + (size_t)(first + depth) * m + block
+                                       : depth == k ? a + (size_t)(block + tiles * MR) * k
+                                                    : 0;
         pack_a(a, a_block, tiles, block, m, k, first, depth, alpha);
-        for (int panel = first_panel; panel < end_panel; panel++) {
+        for (int panel = first_panel; panel < end_panel;) {
+            int start = panel, stop = min(end_panel, panel + PANELS_AT_ONCE);
+            for (; panel < stop; panel++) {
 #if B_DIRECT
-            copy_panel(b, b_panel, n, panel, first, depth);
-            B_SPACE const float *from = b_panel;
+                pack_panel(b, b_panel, n, k, panel, first, depth);
+                B_SPACE const float *from = b_panel;
 #else
-            B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
+                B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
 #endif
-            for (int t = 0; t < tiles; t++)
-                multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
-                              panel * NR);
+                bool last = panel + 1 == end_panel;
+                __global const float *next_b = b + (size_t)(last ? first + depth : first) * n +
+                                               (last ? first_panel : panel + 1) * NR;
+                for (int t = 0; t < tiles; t++) {
+                    upcoming next =
+                        choose_upcoming(next_a, next_b, m, n, k, tiles, panel - first_panel, t);
+                    multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
+                                  panel * NR, next);
+                }
+            }
+            if (o.ends)
+                activate(o, block, min(m, block + tiles * MR), start * NR, min(n, stop * NR));
         }
     }
 }
@@ -266,8 +307,9 @@ gemm_few_rows(__global const float *a_all, __global const float *w_all, __global
               float alpha, int act, int columns_each)
 {
     int first = get_global_id(0) * columns_each, last = min(n, first + columns_each);
-    size_t batch = get_global_id(2);
+    size_t batch = get_global_id(2), c_start = batch * m * n;
     __global const float *w = w_all + batch * n * k;
+    output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, act};
     int whole = k / V * V;
     for (int column = first; column < last; column++)
         for (int row = 0; row < m; row++) {
@@ -278,9 +320,9 @@ gemm_few_rows(__global const float *a_all, __global const float *w_all, __global
             float sum = sumV(wide);
             for (int l = whole; l < k; l++)
                 sum += x[l] * y[l];
-            size_t at = (batch * m + row) * n + column;
-            float residual = residual_all ? residual_all[at] : 0.0f;
-            sum = sum * alpha + (bias ? bias[column] : 0) + (takes_slope(act) ? 0.0f : residual);
-            c_all[at] = activate((floatV)(sum), (floatV)(residual), act).s0;
+            size_t at = (size_t)row * n + column;
+            float added = o.residual && !takes_slope(act) ? o.residual[at] : 0.0f;
+            o.c[at] = sum * alpha + (bias ? bias[column] : 0) + added;
         }
+    activate(o, 0, m, first, last);
 }
