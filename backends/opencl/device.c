@@ -110,6 +110,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_LAYER_NORM_BACKWARD] = &cl_op_layer_norm_backward,
     [SCL_OP_LAYER_NORM_PARAM_GRAD] = &cl_op_layer_norm_param_grad,
     [SCL_OP_SOFTMAX] = &cl_op_softmax,
+    [SCL_OP_SOFTMAX_BACKWARD] = &cl_op_softmax,
     [SCL_OP_LOG_SOFTMAX] = &cl_op_softmax,
     [SCL_OP_ONE_HOT] = &cl_op_one_hot,
     [SCL_OP_FOURIER_FEATURES] = &cl_op_fourier_features,

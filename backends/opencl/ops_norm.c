@@ -111,7 +111,8 @@ static scl_status prepare_softmax(cl_device *device, const scl_binding *b, scl_l
 {
     const scl_axis_attr *a = &b->node->attr.axis;
     cl_args args = {0};
-    cl_arg_buffer(&args, b->inputs[0]);
+    for (int i = 0; i < b->node->input_count; i++)
+        cl_arg_buffer(&args, b->inputs[i]);
     cl_arg_buffer(&args, b->outputs[0]);
     if (a->inner == 1)
         return add_softmax_rows(device, b, launch, &args, err);

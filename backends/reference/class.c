@@ -35,6 +35,21 @@ void reference_log_softmax(const reference_args *a)
     softmax_like(a, true);
 }
 
+void reference_softmax_backward(const reference_args *a)
+{
+    const scl_axis_attr *p = &a->node->attr.axis;
+    for (int64_t o = 0; o < p->outer; o++)
+        for (int64_t i = 0; i < p->inner; i++) {
+            int64_t first = o * p->size * p->inner + i, end = first + p->size * p->inner;
+            const double *y = a->in[0], *dy = a->in[1];
+            double sum = 0;
+            for (int64_t k = first; k < end; k += p->inner)
+                sum += y[k] * dy[k];
+            for (int64_t k = first; k < end; k += p->inner)
+                a->out[0][k] = y[k] * (dy[k] - sum);
+        }
+}
+
 void reference_one_hot(const reference_args *a)
 {
     const scl_axis_attr *p = &a->node->attr.axis;

@@ -27,10 +27,11 @@ scl_tensor *scl_log_softmax(scl_graph *g, scl_tensor *x, int axis)
 /* y (dy - sum(dy y)) */
 SCL_GRAD(softmax)
 {
-    int axis = (int)node->attr.axis.axis;
-    scl_tensor *y = node->outputs[0];
-    scl_tensor *share = scl_sum(g, scl_mul(g, dy[0], y), axis, 1);
-    dx[0] = scl_mul(g, y, scl_sub(g, dy[0], share));
+    scl_tensor *inputs[2] = {node->outputs[0], dy[0]};
+    scl_node *backward = scl_node_add(g, SCL_OP_SOFTMAX_BACKWARD, inputs, 2, 1);
+    if (backward != NULL)
+        backward->attr.axis = node->attr.axis;
+    dx[0] = scl_node_output(g, backward, 0, SCL_F32, dy[0]->shape);
 }
 
 /* dy - softmax sum(dy) */

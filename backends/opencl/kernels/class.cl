@@ -73,6 +73,51 @@ SOFTMAX(log_softmax, true)
 SOFTMAX_ROWS(softmax_rows, false)
 SOFTMAX_ROWS(log_softmax_rows, true)
 
+/* y (dy - sum(dy y)), on the shapes of softmax; may run in place of either. */
+#define SOFTMAX_BACKWARD_OF(T, AT, SET)                                                            \
+    static inline void CAT(softmax_backward_, T)(__global const float *y,                          \
+                                                 __global const float *dy,                         \
+                                                 __global float *dx, int size, long step)          \
+    {                                                                                              \
+        T sum = 0;                                                                                 \
+        for (int c = 0; c < size; c++)                                                             \
+            sum += AT(y + c * step) * AT(dy + c * step);                                           \
+        for (int c = 0; c < size; c++)                                                             \
+            SET(dx + c * step, AT(y + c * step) * (AT(dy + c * step) - sum));                      \
+    }
+SOFTMAX_BACKWARD_OF(float, FLOAT_AT, SET_FLOAT)
+SOFTMAX_BACKWARD_OF(floatV, VECTOR_AT, SET_VECTOR)
+
+__kernel void softmax_backward(__global const float *y, __global const float *dy,
+                               __global float *dx, int outer, int size, int inner)
+{
+    long first = (long)get_global_id(0) * STRETCH, end = STRETCH_END(first, inner);
+    size_t start = (size_t)get_global_id(1) * size * inner;
+    y += start;
+    dy += start;
+    dx += start;
+    FOR_RANGE(first, end, CAT(softmax_backward_, floatV)(y + i, dy + i, dx + i, size, inner),
+              softmax_backward_float(y + i, dy + i, dx + i, size, inner));
+}
+
+__kernel void softmax_backward_rows(__global const float *y_all, __global const float *dy_all,
+                                    __global float *dx_all, int n, int rows, int each)
+{
+    GROUP_SCRATCH
+    int first = get_group_id(0) * each, last = min(first + each, rows);
+    for (int row = first; row < last; row++) {
+        size_t start = (size_t)row * n;
+        __global const float *y = y_all + start, *dy = dy_all + start;
+        __global float *dx = dx_all + start;
+        floatV wide = 0;
+        float rest = 0;
+        FOR_ROW(n, wide += vloadV(0, y + i) * vloadV(0, dy + i), rest += y[i] * dy[i]);
+        float sum = group_sum(sumV(wide) + rest);
+        FOR_ROW(n, vstoreV(vloadV(0, y + i) * (vloadV(0, dy + i) - sum), 0, dx + i),
+                dx[i] = y[i] * (dy[i] - sum));
+    }
+}
+
 /* ids [outer, inner] -> out [outer, classes, inner]; work-item (stretch of inner, class, outer). */
 __kernel void one_hot(__global const int *ids, __global float *out, int outer, int classes,
                       int inner)
