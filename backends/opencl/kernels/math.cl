@@ -74,7 +74,7 @@ NORMAL_CDF_OF(floatV)
 #define NORMAL_CDF(x) (0.5f + 0.5f * erf((x)*0.70710678118654752440f))
 #endif
 
-/* scl_activation of a matrix product. */
+/* scl_activation. */
 #define ACT_RELU          1
 #define ACT_GELU          2
 #define ACT_RELU_BACKWARD 3
@@ -83,3 +83,15 @@ NORMAL_CDF_OF(floatV)
 /* gelu(x) = x P(X <= x), and its derivative. */
 #define GELU(x)       ((x)*NORMAL_CDF(x))
 #define GELU_SLOPE(x) (NORMAL_CDF(x) + (x)*0.39894228040143267794f * EXP(-0.5f * (x) * (x)))
+
+/* What an op applies to what it writes: relu, gelu, or nothing. */
+#define ACTIVATE_OF(T, name)                                                                       \
+    static inline T name(T x, int act)                                                             \
+    {                                                                                              \
+        const T zero = (T)(0);                                                                     \
+        if (act == ACT_RELU)                                                                       \
+            return x > zero ? x : zero;                                                            \
+        return act == ACT_GELU ? GELU(x) : x;                                                      \
+    }
+ACTIVATE_OF(float, activate_float)
+ACTIVATE_OF(floatV, activate_vector)
