@@ -63,6 +63,10 @@ BUILD(active_linear, ACTIVE(scl_linear(g, FROZEN(0), FROZEN(1), FROZEN(2), 0.5f)
 BUILD(active_norm, ACTIVE(scl_layer_norm(g, FROZEN(0), FROZEN(1), FROZEN(2), 1e-5f)))
 BUILD(active_upsampled, ACTIVE(scl_conv_transpose2d(g, FROZEN(0), FROZEN(1), FROZEN(2))))
 
+/* x: input, weight, bias, weight, bias. The product of the second weight and what comes back takes
+ * gelu's slope in. */
+BUILD(two_layers, scl_linear(g, scl_gelu(g, scl_linear(g, x[0], x[1], x[2], 1)), x[3], x[4], 1))
+
 /* Ids -1 .. classes: both ends are out of range. */
 static scl_tensor *one_hot(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
@@ -268,6 +272,10 @@ const op_case op_cases[] = {
      .shapes = {S2(7, 70), S2(37, 70), S1(37), S2(7, 37)}, .fused = true},
     {"linear and a residual", residual_linear,
      .shapes = {S2(29, 70), S2(70, 70), S1(70), S2(29, 70)}, .fused = true, .product = true},
+    {"two layers", two_layers, .shapes = {S2(29, 37), S2(70, 37), S1(70), S2(19, 70), S1(19)},
+     .fused = true, .tolerance = 5e-6},
+    {"two layers of few rows", two_layers,
+     .shapes = {S2(5, 24), S2(45, 24), S1(45), S2(33, 45), S1(33)}, .fused = true},
     {"layer_norm", normalised, .shapes = {S3(3, 5, 48), S1(48), S1(48)}, .tolerance = 1e-5},
     {"layer_norm of 3", normalised, .shapes = {S2(70, 3), S1(3), S1(3)}, .tolerance = 2e-5},
     {"layer_norm of many rows", normalised, .shapes = {S2(1029, 19), S1(19), S1(19)},
