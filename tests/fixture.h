@@ -39,11 +39,4 @@ static inline float *fixture_values(const scl_weights *fixture, const char *name
     return values;
 }
 
-/* The device the tests run on, next to `reference`. */
-static inline const char *test_device_name(void)
-{
-    const char *name = getenv("SAMCL_TEST_DEVICE");
-    return name != NULL ? name : "auto";
-}
-
 #endif
