@@ -5,32 +5,12 @@
 #include "graph/prefix.h"
 #include "graph/schedule.h"
 #include "plan/network.h"
-#include "registry.h"
+#include "plan/workplace.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define BATCH 3
-
-static scl_device *device;
-static scl_store *store;
-
-static int open_device(void **state)
-{
-    (void)state;
-    assert_ok(scl_device_open("reference", &device, &test_error));
-    assert_ok(scl_store_create(device, 42, &store, &test_error));
-    return 0;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    scl_store_free(store);
-    assert_int_equal(device->bytes_in_use, 0);
-    scl_device_close(device);
-    return 0;
-}
 
 typedef struct result {
     float loss;
@@ -455,5 +435,5 @@ int main(void)
         cmocka_unit_test(nothing_to_train_is_an_error),
         cmocka_unit_test(every_failing_allocation_is_reported),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, open_reference, close_device);
 }
