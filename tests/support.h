@@ -1,4 +1,5 @@
-/* support.h — what every test includes: cmocka, and assertions that print the library's error. */
+/* support.h — what every test includes: cmocka, assertions that print the library's error, and
+ * the device to test. */
 #ifndef SCL_TESTS_SUPPORT_H
 #define SCL_TESTS_SUPPORT_H
 
@@ -7,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -22,6 +24,13 @@ static scl_error test_error __attribute__((unused));
         if (assert_ok_status != SCL_OK)                                                            \
             fail_msg("%s: %s: %s", #call, scl_status_name(assert_ok_status), test_error.text);     \
     } while (0)
+
+/* The device the tests run on, next to `reference`. */
+static inline const char *test_device_name(void)
+{
+    const char *name = getenv("SAMCL_TEST_DEVICE");
+    return name != NULL ? name : "auto";
+}
 
 /* The call fails with this status and its text holds `words`. err must be empty. */
 #define assert_fails(call, wanted_status, err, words)                                              \

@@ -27,7 +27,8 @@ static scl_status prepare_layer_norm(cl_device *device, const scl_binding *b, sc
     for (int i = 0; i < 3; i++)
         cl_arg_buffer(&args, b->outputs[i]);
     cl_arg_int(&args, n);
-    cl_arg_float(&args, (double)b->node->attr.scalar[0]);
+    cl_arg_float(&args, (double)b->node->attr.norm.eps);
+    cl_arg_int(&args, b->node->attr.norm.act);
     return add_rows(device, launch, "norm", "layer_norm",
                     scl_shape_count(b->node->outputs[1]->shape), n, &args, err);
 }

@@ -205,6 +205,8 @@ static scl_status prepare_col2im(cl_device *device, const scl_binding *b, scl_la
     size_t band = band_rows(device, p, patches->dim[0]);
     cl_args args = {0};
     arg_patches(&args, b, patches);
+    cl_arg_buffer(&args, b->inputs[1]);
+    cl_arg_int(&args, p->act);
     if (device->tuning.cpu_kernels)
         cl_arg_int(&args, (int64_t)band);
     return add_patch(device, b, launch, "col2im", (size_t)p->channels,

@@ -53,6 +53,13 @@ static int64_t offset_of(int64_t index, const scl_shape *out, const int64_t stri
     return offset;
 }
 
+double reference_activate(double x, int32_t act)
+{
+    if (act == SCL_ACT_RELU)
+        return x > 0 ? x : 0;
+    return act == SCL_ACT_GELU ? 0.5 * x * (1 + erf(x * SQRT_HALF)) : x;
+}
+
 double reference_gelu_slope(double x)
 {
     return 0.5 * (1 + erf(x * SQRT_HALF)) + x * INV_SQRT_2PI * exp(-0.5 * x * x);

@@ -3,18 +3,13 @@
 
 #include <math.h>
 
-static double activate(double x, double residual, int32_t act)
+static double combine(double x, double residual, int32_t act)
 {
     if (act == SCL_ACT_RELU_BACKWARD)
         return residual > 0 ? x : 0;
     if (act == SCL_ACT_GELU_BACKWARD)
         return x * reference_gelu_slope(residual);
-    x += residual;
-    if (act == SCL_ACT_RELU)
-        return x > 0 ? x : 0;
-    if (act == SCL_ACT_GELU)
-        return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
-    return x;
+    return reference_activate(x + residual, act);
 }
 
 void reference_gemm(const reference_args *a)
@@ -31,7 +26,7 @@ void reference_gemm(const reference_args *a)
                            (p->trans_b ? B[n * p->k + k] : B[k * p->n + n]);
                 int64_t at = (b * p->m + m) * p->n + n;
                 sum = (double)p->alpha * sum + (bias ? bias[n] : 0);
-                a->out[0][at] = activate(sum, residual ? residual[at] : 0, p->act);
+                a->out[0][at] = combine(sum, residual ? residual[at] : 0, p->act);
             }
     }
 }
@@ -46,9 +41,10 @@ void reference_layer_norm(const reference_args *a)
             mean += x[i] / (double)n;
         for (int64_t i = 0; i < n; i++)
             variance += (x[i] - mean) * (x[i] - mean) / (double)n;
-        double rstd = 1 / sqrt(variance + (double)a->node->attr.scalar[0]);
+        double rstd = 1 / sqrt(variance + (double)a->node->attr.norm.eps);
         for (int64_t i = 0; i < n; i++)
-            a->out[0][r * n + i] = (x[i] - mean) * rstd * a->in[1][i] + a->in[2][i];
+            a->out[0][r * n + i] = reference_activate(
+                (x[i] - mean) * rstd * a->in[1][i] + a->in[2][i], a->node->attr.norm.act);
         a->out[1][r] = mean;
         a->out[2][r] = rstd;
     }

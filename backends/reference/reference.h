@@ -21,6 +21,9 @@ static inline const int32_t *reference_ids(const reference_args *a, int input)
     return (const int32_t *)(const void *)a->in[input];
 }
 
+/* relu or gelu of x, or x as it is: an activation that an op applies to what it writes. */
+double reference_activate(double x, int32_t act);
+
 /* The derivative of gelu. */
 double reference_gelu_slope(double x);
 

@@ -93,4 +93,8 @@ void reference_col2im(const reference_args *a)
     FOR_EACH_PATCH_ELEMENT(w, index, pixel)
     if (pixel >= 0)
         a->out[0][pixel] += a->in[0][index];
+    const double *bias = a->in[1];
+    for (int64_t i = 0; i < reference_count(a->node->outputs[0]); i++)
+        a->out[0][i] =
+            reference_activate(a->out[0][i] + (bias ? bias[i % w.p->channels] : 0), w.p->act);
 }

@@ -45,17 +45,33 @@ static void remove_views(fuser *f, const scl_tensor *from, const scl_tensor *unt
     }
 }
 
-/* Gives the reader's place and result to the gemm. */
-static void take_over(fuser *f, scl_node *gemm, scl_node *node, const scl_tensor *seen)
+/* Gives the reader's place and result to the node before it. */
+static void take_over(fuser *f, scl_node *before, scl_node *node, const scl_tensor *seen)
 {
-    remove_views(f, gemm->outputs[0], seen);
-    f->removed[gemm->id] = true;
+    remove_views(f, before->outputs[0], seen);
+    f->removed[before->id] = true;
     scl_tensor *result = node->outputs[0];
     int32_t id = node->id;
-    *node = *gemm;
+    *node = *before;
     node->id = id;
     node->outputs[0] = result;
-    result->producer = node;
+    for (int i = 0; i < node->output_count; i++)
+        node->outputs[i]->producer = node;
+}
+
+/* Where an op has the activation of what it writes; NULL: it takes none. */
+static int32_t *activation_in(scl_node *node)
+{
+    switch (node->op) {
+    case SCL_OP_GEMM:
+        return &node->attr.gemm.act;
+    case SCL_OP_COL2IM:
+        return &node->attr.patch.act;
+    case SCL_OP_LAYER_NORM:
+        return &node->attr.norm.act;
+    default:
+        return NULL;
+    }
 }
 
 static int32_t activation_of(scl_op op)
@@ -85,24 +101,27 @@ static scl_tensor *residual_of(const scl_node *node, const scl_tensor *seen)
     return other != seen && scl_shape_equal(other->shape, seen->shape) ? other : NULL;
 }
 
-static void fold_reader(fuser *f, scl_node *gemm)
+static void fold_reader(fuser *f, scl_node *before)
 {
+    int32_t *folded = activation_in(before);
+    bool product = before->op == SCL_OP_GEMM;
+    if (folded == NULL || *folded != SCL_ACT_NONE || (product && before->inputs[3] != NULL))
+        return;
     const scl_tensor *seen = NULL;
-    scl_node *node = only_reader(f, gemm->outputs[0], &seen);
-    if (node == NULL || gemm->attr.gemm.act != SCL_ACT_NONE || gemm->inputs[3] != NULL)
+    scl_node *node = only_reader(f, before->outputs[0], &seen);
+    if (node == NULL)
         return;
     int32_t act = activation_of(node->op);
-    scl_tensor *residual = NULL;
     if (node->op == SCL_OP_ADD || scl_act_is_backward(act)) {
-        residual = residual_of(node, seen);
+        scl_tensor *residual = product ? residual_of(node, seen) : NULL;
         if (residual == NULL)
             return;
+        before->inputs[3] = residual;
     } else if (act == SCL_ACT_NONE) {
         return;
     }
-    gemm->attr.gemm.act = act;
-    gemm->inputs[3] = residual;
-    take_over(f, gemm, node, seen);
+    *folded = act;
+    take_over(f, before, node, seen);
 }
 
 static void compact(fuser *f)
@@ -129,11 +148,9 @@ scl_status scl_graph_fuse(scl_graph *graph, scl_error *err)
         status = scl_out_of_memory(err, graph->tensor_count * sizeof(scl_node *), "fusing");
     } else {
         count_readers(&f);
-        for (size_t n = 0; n < graph->node_count; n++) {
-            scl_node *node = graph->nodes[n];
-            if (node->op == SCL_OP_GEMM && !f.removed[node->id])
-                fold_reader(&f, node);
-        }
+        for (size_t n = 0; n < graph->node_count; n++)
+            if (!f.removed[n])
+                fold_reader(&f, graph->nodes[n]);
         compact(&f);
     }
     scl_free(f.readers);

@@ -93,8 +93,15 @@ typedef struct scl_attention_attr {
 
 typedef struct scl_patch_attr {
     int64_t height, width, channels; /* of the image side */
-    int64_t kernel, stride, pad;
+    int64_t kernel, stride;
+    int32_t pad;
+    int32_t act; /* col2im: scl_activation, relu or gelu of the sum and the bias */
 } scl_patch_attr;
+
+typedef struct scl_norm_attr {
+    float eps;
+    int32_t act; /* scl_activation: relu or gelu */
+} scl_norm_attr;
 
 typedef struct scl_axis_attr {
     int64_t outer, size, inner; /* the shape around one axis (or a run of axes) */
@@ -121,9 +128,10 @@ struct scl_node {
         scl_gemm_attr gemm;
         scl_attention_attr attention;
         scl_patch_attr patch;
+        scl_norm_attr norm;
         scl_axis_attr axis;
         scl_optimizer_attr optimizer;
-        float scalar[2]; /* affine {scale, shift}, pow {exponent}, clamp {low, high}, eps */
+        float scalar[2]; /* affine {scale, shift}, pow {exponent}, clamp {low, high} */
     } attr;
 };
 

@@ -49,13 +49,13 @@ scl_tensor *scl_concat(scl_graph *g, scl_tensor *const *xs, int count, int axis)
 /* [B,H,W,C] -> [B,OH,OW,C*k*k] with columns in (c, ky, kx) order, the order of PyTorch's conv
  * weights [O, C, k, k]; OH = (H + 2 pad - k) / stride + 1. */
 scl_tensor *scl_im2col(scl_graph *g, scl_tensor *x, int64_t kernel, int64_t stride, int64_t pad);
-/* The adjoint: [B,OH,OW,C*k*k] -> [B,H,W,C]. */
-scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, int64_t height, int64_t width, int64_t kernel,
-                       int64_t stride, int64_t pad);
+/* The adjoint, and to each pixel a bias [C], or NULL: [B,OH,OW,C*k*k] -> [B,H,W,C]. */
+scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, scl_tensor *bias, int64_t height, int64_t width,
+                       int64_t kernel, int64_t stride, int64_t pad);
 /* w [O, C, k, k], bias [O] or NULL -> [B,OH,OW,O] (torch.nn.Conv2d). */
 scl_tensor *scl_conv2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *bias, int64_t stride,
                        int64_t pad);
-/* w [C, O, k, k], bias [O], stride k -> [B, kH, kW, O] (torch.nn.ConvTranspose2d). */
+/* w [C, O, k, k], bias [O] or NULL, stride k -> [B, kH, kW, O] (torch.nn.ConvTranspose2d). */
 scl_tensor *scl_conv_transpose2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *bias);
 
 /* ---- ops_gemm.c */

@@ -13,7 +13,7 @@ scl_tensor *scl_layer_norm(scl_graph *g, scl_tensor *x, scl_tensor *weight, scl_
     scl_node *node = scl_node_add(g, SCL_OP_LAYER_NORM, inputs, 3, 3);
     if (node == NULL)
         return NULL;
-    node->attr.scalar[0] = eps;
+    node->attr.norm = (scl_norm_attr){.eps = eps};
     int64_t rows = scl_shape_count(x->shape) / n;
     scl_tensor *y = scl_node_output(g, node, 0, SCL_F32, x->shape);
     scl_node_output(g, node, 1, SCL_F32, SCL_SHAPE(rows));

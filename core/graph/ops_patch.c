@@ -19,13 +19,13 @@ scl_tensor *scl_im2col(scl_graph *g, scl_tensor *x, int64_t kernel, int64_t stri
                                             .channels = s.dim[3],
                                             .kernel = kernel,
                                             .stride = stride,
-                                            .pad = pad};
+                                            .pad = (int32_t)pad};
     return scl_node_output(g, node, 0, SCL_F32,
                            SCL_SHAPE(s.dim[0], oh, ow, s.dim[3] * kernel * kernel));
 }
 
-scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, int64_t height, int64_t width, int64_t kernel,
-                       int64_t stride, int64_t pad)
+scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, scl_tensor *bias, int64_t height, int64_t width,
+                       int64_t kernel, int64_t stride, int64_t pad)
 {
     if (x == NULL)
         return NULL;
@@ -37,14 +37,18 @@ scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, int64_t height, int64_t widt
         (width + 2 * pad - kernel) / stride + 1 != s.dim[2])
         return scl_graph_fail(g, "col2im: patches %s do not cover %lld x %lld",
                               scl_shape_text(s, text), (long long)height, (long long)width);
-    scl_node *node = scl_node_add(g, SCL_OP_COL2IM, &x, 1, 1);
+    if (bias != NULL && scl_shape_count(bias->shape) != s.dim[3] / area)
+        return scl_graph_fail(g, "col2im: a bias %s for %lld channels",
+                              scl_shape_text(bias->shape, text), (long long)(s.dim[3] / area));
+    scl_tensor *inputs[2] = {x, bias};
+    scl_node *node = scl_node_add(g, SCL_OP_COL2IM, inputs, 2, 1);
     if (node != NULL)
         node->attr.patch = (scl_patch_attr){.height = height,
                                             .width = width,
                                             .channels = s.dim[3] / area,
                                             .kernel = kernel,
                                             .stride = stride,
-                                            .pad = pad};
+                                            .pad = (int32_t)pad};
     return scl_node_output(g, node, 0, SCL_F32,
                            SCL_SHAPE(s.dim[0], height, width, s.dim[3] / area));
 }
@@ -52,13 +56,16 @@ scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, int64_t height, int64_t widt
 SCL_GRAD(im2col)
 {
     const scl_patch_attr *p = &node->attr.patch;
-    dx[0] = scl_col2im(g, dy[0], p->height, p->width, p->kernel, p->stride, p->pad);
+    dx[0] = scl_col2im(g, dy[0], NULL, p->height, p->width, p->kernel, p->stride, p->pad);
 }
 
 SCL_GRAD(col2im)
 {
     const scl_patch_attr *p = &node->attr.patch;
-    dx[0] = scl_im2col(g, dy[0], p->kernel, p->stride, p->pad);
+    if (scl_wants(node, 1))
+        dx[1] = scl_sum_to(g, dy[0], node->inputs[1]->shape);
+    if (scl_wants(node, 0))
+        dx[0] = scl_im2col(g, dy[0], p->kernel, p->stride, p->pad);
 }
 
 scl_tensor *scl_conv2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *bias, int64_t stride,
@@ -88,6 +95,5 @@ scl_tensor *scl_conv_transpose2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl
     scl_tensor *y =
         scl_matmul(g, scl_reshape(g, x, SCL_SHAPE(rows, s.dim[0])), flat, false, false, 1);
     y = scl_reshape(g, y, SCL_SHAPE(in.dim[0], in.dim[1], in.dim[2], columns));
-    y = scl_col2im(g, y, in.dim[1] * k, in.dim[2] * k, k, k, 0);
-    return scl_add(g, y, bias);
+    return scl_col2im(g, y, bias, in.dim[1] * k, in.dim[2] * k, k, k, 0);
 }

@@ -39,7 +39,7 @@ BUILD(sliced, scl_slice(g, x[0], (int)n[0], n[1], n[2]))
 BUILD(padded, scl_pad(g, x[0], (int)n[0], n[1], n[2]))
 BUILD(joined, scl_concat(g, (scl_tensor *const[]){x[0], x[1], x[2], x[0]}, 4, (int)n[0]))
 BUILD(patches, scl_im2col(g, x[0], n[0], n[1], n[2]))
-BUILD(unpatched, scl_col2im(g, x[0], n[0], n[1], n[2], n[3], n[4]))
+BUILD(unpatched, scl_col2im(g, x[0], x[1], n[0], n[1], n[2], n[3], n[4]))
 BUILD(convolved, scl_conv2d(g, x[0], x[1], x[2], n[0], n[1]))
 BUILD(upsampled, scl_conv_transpose2d(g, x[0], x[1], x[2]))
 BUILD(product, scl_matmul(g, x[0], x[1], n[0] != 0, n[1] != 0, 0.7f))
@@ -49,14 +49,23 @@ BUILD(normalised, scl_layer_norm(g, x[0], x[1], x[2], 1e-5f))
 BUILD(softmax, scl_softmax(g, x[0], (int)n[0]))
 BUILD(log_softmax, scl_log_softmax(g, x[0], (int)n[0]))
 
-/* x: input, weight, bias, a factor. Only the factor has a gradient, as the derivative of an
- * activation would read what fusing takes away. n: gelu, not relu. */
-static scl_tensor *active_linear(scl_graph *g, scl_tensor **x, const int64_t *n)
-{
-    scl_tensor *y = scl_linear(g, scl_stop_gradient(g, x[0]), scl_stop_gradient(g, x[1]),
-                               scl_stop_gradient(g, x[2]), 0.5f);
-    return scl_mul(g, n[0] ? scl_gelu(g, y) : scl_relu(g, y), x[3]);
-}
+/* relu's derivative reads its output, so what is before it takes relu in, gradients or not. */
+BUILD(rectified_norm, scl_relu(g, scl_layer_norm(g, x[0], x[1], x[2], 1e-5f)))
+BUILD(rectified_upsampled, scl_relu(g, scl_conv_transpose2d(g, x[0], x[1], x[2])))
+BUILD(rectified_unpatched, scl_relu(g, scl_col2im(g, x[0], x[1], n[0], n[1], n[2], n[3], n[4])))
+
+/* x: three inputs of the op and a factor. Only the factor has a gradient, as gelu's derivative
+ * would read what fusing takes away. n: gelu, not relu. */
+#define FROZEN(i) scl_stop_gradient(g, x[i])
+#define ACTIVE(expression)                                                                         \
+    scl_mul(g, n[0] ? scl_gelu(g, expression) : scl_relu(g, expression), x[3])
+BUILD(active_linear, ACTIVE(scl_linear(g, FROZEN(0), FROZEN(1), FROZEN(2), 0.5f)))
+BUILD(active_norm, ACTIVE(scl_layer_norm(g, FROZEN(0), FROZEN(1), FROZEN(2), 1e-5f)))
+BUILD(active_upsampled, ACTIVE(scl_conv_transpose2d(g, FROZEN(0), FROZEN(1), FROZEN(2))))
+
+/* x: input, weight, bias, weight, bias. The product of the second weight and what comes back takes
+ * gelu's slope in. */
+BUILD(two_layers, scl_linear(g, scl_gelu(g, scl_linear(g, x[0], x[1], x[2], 1)), x[3], x[4], 1))
 
 /* Ids -1 .. classes: both ends are out of range. */
 static scl_tensor *one_hot(scl_graph *g, scl_tensor **x, const int64_t *n)
@@ -212,8 +221,12 @@ const op_case op_cases[] = {
     {"col2im in bands", unpatched, .n = {29, 4, 3, 1, 1}, .shapes = {S4(2, 29, 4, 18)}},
     {"col2im with a rest", unpatched, .n = {8, 6, 3, 2, 0}, .shapes = {S4(1, 3, 2, 18)}},
     {"col2im 2 by 2 with a rest", unpatched, .n = {7, 6, 2, 2, 0}, .shapes = {S4(1, 3, 3, 8)}},
+    {"col2im with gaps and a bias", unpatched, .n = {7, 8, 2, 3, 0},
+     .shapes = {S4(1, 2, 3, 8), S1(2)}},
     {"col2im with gaps", unpatched, .n = {7, 8, 2, 3, 0}, .shapes = {S4(1, 2, 3, 8)}},
     {"col2im of wide pixels", unpatched, .n = {6, 4, 2, 2, 0}, .shapes = {S4(1, 3, 2, 4 * 37)}},
+    {"col2im 3 by 3, a bias and relu", rectified_unpatched, .n = {29, 4, 3, 1, 1},
+     .shapes = {S4(2, 29, 4, 9 * 19), S1(19)}, .fused = true},
     {"im2col of wide pixels", patches, .n = {2, 2, 0}, .shapes = {S4(1, 4, 6, 37)}},
     {"conv 3 by 3", convolved, .n = {1, 1}, .shapes = {S4(2, 6, 5, 3), S4(7, 3, 3, 3), S1(7)},
      .product = true},
@@ -223,6 +236,14 @@ const op_case op_cases[] = {
      .shapes = {S4(1, 6, 8, 1), S4(4, 1, 2, 2), S1(4)}, .product = true},
     {"transposed conv", upsampled, .shapes = {S4(2, 3, 5, 8), S4(8, 6, 2, 2), S1(6)},
      .product = true},
+    {"transposed conv and gelu", active_upsampled, .n = {1},
+     .shapes = {S4(2, 3, 5, 8), S4(8, 37, 2, 2), S1(37), S4(2, 6, 10, 37)}, .fused = true,
+     .product = true},
+    {"transposed conv 3 by 3 and gelu", active_upsampled, .n = {1},
+     .shapes = {S4(1, 2, 3, 5), S4(5, 6, 3, 3), S1(6), S4(1, 6, 9, 6)}, .fused = true,
+     .product = true},
+    {"transposed conv and relu", rectified_upsampled,
+     .shapes = {S4(1, 3, 5, 8), S4(8, 18, 2, 2), S1(18)}, .fused = true, .product = true},
     {"gemm nn", product, .n = {0, 0}, .shapes = {S2(5, 7), S2(7, 9)}, .product = true},
     {"gemm nt", product, .n = {0, 1}, .shapes = {S2(13, 37), S2(33, 37)}, .product = true},
     {"gemm tn", product, .n = {1, 0}, .shapes = {S2(65, 21), S2(65, 31)}, .product = true},
@@ -251,12 +272,22 @@ const op_case op_cases[] = {
      .shapes = {S2(7, 70), S2(37, 70), S1(37), S2(7, 37)}, .fused = true},
     {"linear and a residual", residual_linear,
      .shapes = {S2(29, 70), S2(70, 70), S1(70), S2(29, 70)}, .fused = true, .product = true},
+    {"two layers", two_layers, .shapes = {S2(29, 37), S2(70, 37), S1(70), S2(19, 70), S1(19)},
+     .fused = true, .tolerance = 5e-6},
+    {"two layers of few rows", two_layers,
+     .shapes = {S2(5, 24), S2(45, 24), S1(45), S2(33, 45), S1(33)}, .fused = true},
     {"layer_norm", normalised, .shapes = {S3(3, 5, 48), S1(48), S1(48)}, .tolerance = 1e-5},
     {"layer_norm of 3", normalised, .shapes = {S2(70, 3), S1(3), S1(3)}, .tolerance = 2e-5},
     {"layer_norm of many rows", normalised, .shapes = {S2(1029, 19), S1(19), S1(19)},
      .tolerance = 1e-5},
     {"layer_norm wider than a stretch", normalised, .shapes = {S2(67, 2059), S1(2059), S1(2059)},
      .tolerance = 2e-5},
+    {"layer_norm and gelu", active_norm, .n = {1},
+     .shapes = {S3(3, 17, 67), S1(67), S1(67), S3(3, 17, 67)}, .tolerance = 1e-5, .fused = true},
+    {"layer_norm of 3 and gelu", active_norm, .n = {1},
+     .shapes = {S2(701, 3), S1(3), S1(3), S2(701, 3)}, .tolerance = 2e-5, .fused = true},
+    {"layer_norm and relu", rectified_norm, .shapes = {S2(70, 19), S1(19), S1(19)},
+     .tolerance = 1e-5, .fused = true},
     {"softmax of the last axis", softmax, .n = {-1}, .shapes = {S2(9, 21)}, .low = -9, .high = 9},
     {"softmax of the middle", softmax, .n = {1}, .shapes = {S3(2, 3, 70)}, .low = -9, .high = 9},
     {"softmax of many short rows", softmax, .n = {-1}, .shapes = {S2(1031, 5)}, .low = -9,

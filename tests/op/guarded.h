@@ -9,6 +9,7 @@
 
 #include "support.h"
 
+#include "base/rng.h"
 #include "graph/backend.h"
 
 #include <math.h>
@@ -23,6 +24,18 @@
 static inline bool test_is_checked(void)
 {
     return getenv("SAMCL_TEST_CHECKED") != NULL;
+}
+
+/* In low .. high, the same for a purpose and an index; free with free. */
+static inline float *random_values(const char *purpose, int index, scl_shape shape, float low,
+                                   float high)
+{
+    size_t count = (size_t)scl_shape_count(shape);
+    scl_rng rng = scl_rng_make(11, purpose, (uint64_t)index, 0);
+    float *values = malloc(count * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = low + (high - low) * (float)scl_rng_uniform(&rng);
+    return values;
 }
 
 typedef struct guarded_buffer {
@@ -121,6 +134,15 @@ static inline void guarded_write(guarded_run *run, const scl_tensor *tensor, con
     assert_ok(run->device->backend->write(run->device, guarded_of(run, tensor), tensor->dtype, 0,
                                           values, (size_t)scl_shape_count(tensor->shape),
                                           &test_error));
+}
+
+/* The same for a purpose and a tensor's place in its graph. */
+static inline void guarded_write_random(guarded_run *run, const scl_tensor *tensor,
+                                        const char *purpose, float low, float high)
+{
+    float *values = random_values(purpose, tensor->id, tensor->shape, low, high);
+    guarded_write(run, tensor, values);
+    free(values);
 }
 
 static inline float *guarded_read(guarded_run *run, const scl_tensor *tensor)

@@ -1,10 +1,8 @@
 /* Matrix products with all that is folded into them, on OpenCL against the double reference between
  * guards: odd sizes, several slices of the depth, tiles at every edge. */
-#include "op/guarded.h"
+#include "op/pair.h"
 
-#include "base/rng.h"
 #include "graph/ops.h"
-#include "registry.h"
 
 typedef struct shape {
     int64_t batch, m, n, k;
@@ -15,15 +13,6 @@ typedef struct shape {
 static const shape shapes[] = {{1, 13, 35, 7},   {2, 65, 33, 49},   {1, 5, 37, 401},
                                {2, 23, 37, 413}, {2, 197, 67, 405}, {1, 205, 40, 1161},
                                {3, 24, 64, 32},  {1, 14, 613, 9},   {1, 1, 1, 1}};
-
-static float *random_values(const char *purpose, size_t count)
-{
-    scl_rng rng = scl_rng_make(3, purpose, 0, 0);
-    float *values = malloc(count * sizeof *values);
-    for (size_t i = 0; i < count; i++)
-        values[i] = 2 * (float)scl_rng_uniform(&rng) - 1;
-    return values;
-}
 
 static scl_tensor *input(scl_graph *g, const char *name, scl_shape size)
 {
@@ -44,60 +33,33 @@ static scl_tensor *build(scl_graph *g, shape s, int form, int32_t act, bool resi
     return y;
 }
 
-static float *run(scl_device *device, const scl_graph *g, const scl_tensor *y)
+static void check(pair *p, shape s, int form, int32_t act, bool residual)
 {
-    guarded_run r = guarded_open(device, g);
-    for (size_t i = 0; i < g->tensor_count; i++) {
-        const scl_tensor *tensor = g->tensors[i];
-        if (tensor->kind != SCL_TENSOR_PARAM)
-            continue;
-        float *values = random_values(tensor->name, (size_t)scl_shape_count(tensor->shape));
-        guarded_write(&r, tensor, values);
-        free(values);
-    }
-    guarded_launch_all(&r);
-    float *result = guarded_read(&r, y);
-    guarded_close(&r);
-    return result;
-}
-
-static void check(scl_device *device, scl_device *reference, shape s, int form, int32_t act,
-                  bool residual)
-{
+    char what[128];
+    snprintf(what, sizeof what, "batch %d, %d x %d x %d, form %d, act %d, residual %d",
+             (int)s.batch, (int)s.m, (int)s.n, (int)s.k, form, act, residual);
     scl_graph *g = scl_graph_create(&test_error);
     scl_tensor *y = build(g, s, form, act, residual);
     assert_ok(scl_graph_status(g, &test_error));
-    float *found = run(device, g, y), *expected = run(reference, g, y);
-    double largest = 1e-3;
-    size_t count = (size_t)scl_shape_count(y->shape);
-    for (size_t i = 0; i < count; i++)
-        largest = fmax(largest, fabs((double)expected[i]));
-    for (size_t i = 0; i < count; i++)
-        if (!(fabs((double)found[i] - (double)expected[i]) <= 2e-6 * largest))
-            fail_msg("batch %d, %d x %d x %d, form %d, act %d, residual %d: element %zu is %.9g, "
-                     "expected %.9g",
-                     (int)s.batch, (int)s.m, (int)s.n, (int)s.k, form, act, residual, i,
-                     (double)found[i], (double)expected[i]);
-    free(found);
-    free(expected);
+    pair_begin(p, g);
+    for (size_t i = 0; i < g->tensor_count; i++)
+        if (g->tensors[i]->kind == SCL_TENSOR_PARAM)
+            pair_write_random(p, g->tensors[i], "gemm", -1, 1);
+    pair_launch(p);
+    pair_compare(p, y, 2e-6, what);
+    pair_end(p);
     scl_graph_free(g);
 }
 
-static void check_all(const char *suffix)
+static void check_all(const char *variant)
 {
-    const char *name = getenv("SAMCL_TEST_DEVICE");
-    char spec[256];
-    snprintf(spec, sizeof spec, "%s%s", name != NULL ? name : "auto", suffix);
-    scl_device *device = NULL, *reference = NULL;
-    assert_ok(scl_device_open(spec, &device, &test_error));
-    assert_ok(scl_device_open("reference", &reference, &test_error));
+    pair p = pair_open(variant);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int form = 0; form < 3; form++)
             for (int32_t act = SCL_ACT_NONE; act <= SCL_ACT_GELU_BACKWARD; act++)
                 for (int residual = scl_act_is_backward(act); residual < 2; residual++)
-                    check(device, reference, shapes[i], form, act, residual != 0);
-    scl_device_close(device);
-    scl_device_close(reference);
+                    check(&p, shapes[i], form, act, residual != 0);
+    pair_close(&p);
 }
 
 static void products_agree_with_the_reference(void **state)

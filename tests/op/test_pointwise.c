@@ -1,62 +1,50 @@
 /* Functions that CPU devices compute by polynomials of ours, over their whole range: close to the
  * double reference everywhere, and NaN stays NaN, so that a training stops at it. */
-#include "op/guarded.h"
+#include "op/pair.h"
 
 #include "graph/ops.h"
-#include "registry.h"
 
 #define POINTS 40009 /* no multiple of a vector */
 
-static const char *test_device(void)
-{
-    const char *name = getenv("SAMCL_TEST_DEVICE");
-    return name != NULL ? name : "auto";
-}
-
 typedef scl_tensor *(*function)(scl_graph *g, scl_tensor *x);
 
-/* y [2][POINTS]: the function's values and its derivative's. */
-static void evaluate(const char *spec, function f, const float *x, float *y)
+/* |found - expected| <= absolute + relative |expected| for y at every x. */
+static void compare(pair *p, const char *what, const float *x, const scl_tensor *y, double absolute,
+                    double relative)
 {
-    scl_device *device = NULL;
-    assert_ok(scl_device_open(spec, &device, &test_error));
+    float *found = guarded_read(&p->found, y), *expected = guarded_read(&p->expected, y);
+    for (int i = 0; i < POINTS; i++) {
+        double want = (double)expected[i], got = (double)found[i];
+        if (isnan(x[i]) ? !isnan(got) : !(fabs(got - want) <= absolute + relative * fabs(want)))
+            fail_msg("%s of %.9g is %.9g, expected %.9g", what, (double)x[i], got, want);
+    }
+    free(found);
+    free(expected);
+}
+
+/* The function and its derivative on low .. high. */
+static void check(const char *name, function f, float low, float high, double absolute,
+                  double relative)
+{
+    static float x[POINTS];
+    char derivative[64];
+    snprintf(derivative, sizeof derivative, "%s's derivative", name);
+    for (int i = 0; i < POINTS; i++)
+        x[i] = low + (high - low) * (float)i / (POINTS - 1);
+    x[1] = x[POINTS - 1] = NAN;
     scl_graph *g = scl_graph_create(&test_error);
     scl_tensor *in = scl_parameter(g, "x", SCL_SHAPE(POINTS), (scl_init){0}, true);
     scl_tensor *out = f(g, in);
     assert_ok(scl_autodiff(g, scl_sum(g, out, 0, 1), &test_error));
-    guarded_run run = guarded_open(device, g);
-    guarded_write(&run, in, x);
-    guarded_launch_all(&run);
-    const scl_tensor *wanted[] = {out, in->grad};
-    for (int i = 0; i < 2; i++) {
-        float *values = guarded_read(&run, wanted[i]);
-        memcpy(y + i * POINTS, values, POINTS * sizeof *y);
-        free(values);
-    }
-    guarded_close(&run);
+    pair p = pair_open("");
+    pair_begin(&p, g);
+    pair_write(&p, in, x);
+    pair_launch(&p);
+    compare(&p, name, x, out, absolute, relative);
+    compare(&p, derivative, x, in->grad, absolute, relative);
+    pair_end(&p);
+    pair_close(&p);
     scl_graph_free(g);
-    scl_device_close(device);
-}
-
-/* |found - expected| <= absolute + relative |expected| on low .. high. */
-static void check(const char *name, function f, float low, float high, double absolute,
-                  double relative)
-{
-    float *x = malloc(5 * POINTS * sizeof *x), *found = x + POINTS, *expected = x + 3 * POINTS;
-    for (int i = 0; i < POINTS; i++)
-        x[i] = low + (high - low) * (float)i / (POINTS - 1);
-    x[1] = NAN;
-    x[POINTS - 1] = NAN;
-    evaluate(test_device(), f, x, found);
-    evaluate("reference", f, x, expected);
-    for (int i = 0; i < 2 * POINTS; i++) {
-        double want = (double)expected[i], got = (double)found[i];
-        if (isnan(x[i % POINTS]) ? !isnan(got)
-                                 : !(fabs(got - want) <= absolute + relative * fabs(want)))
-            fail_msg("%s%s of %.9g is %.9g, expected %.9g", name, i < POINTS ? "" : ", derivative",
-                     (double)x[i % POINTS], got, want);
-    }
-    free(x);
 }
 
 static void exp_is_right_to_the_last_digits(void **state)

@@ -1,12 +1,8 @@
 /* Ops that change their inputs or have many: OpenCL against the double reference between guards, at
- * lengths around a vector and around the stretch of a work-item. SAMCL_TEST_DEVICE names the
- * device.
- */
-#include "op/guarded.h"
+ * lengths around a vector and around the stretch of a work-item. */
+#include "op/pair.h"
 
-#include "base/rng.h"
 #include "graph/ops.h"
-#include "registry.h"
 
 enum { MOST_INPUTS = 12 };
 
@@ -96,35 +92,7 @@ static scl_shape length_of(int i, size_t n)
     return SCL_SHAPE(i < 4 ? length : i < 8 ? 1 + length / 3 : length + 2049);
 }
 
-/* Values in -1..1, or 0..1 for a second moment (the last of four). */
-static void write_random(guarded_run *run, const scl_tensor *x, int index, bool positive)
-{
-    size_t count = (size_t)scl_shape_count(x->shape);
-    float *values = malloc(count * sizeof *values);
-    scl_rng rng = scl_rng_make(3, "update", (uint64_t)index, count);
-    for (size_t i = 0; i < count; i++) {
-        float uniform = (float)scl_rng_uniform(&rng);
-        values[i] = positive ? uniform : 2 * uniform - 1;
-    }
-    guarded_write(run, x, values);
-    free(values);
-}
-
-static void compare(const update *u, size_t n, int index, guarded_run *found, guarded_run *expected,
-                    const scl_tensor *x)
-{
-    float *f = guarded_read(found, x), *e = guarded_read(expected, x);
-    for (size_t i = 0; i < (size_t)scl_shape_count(x->shape); i++) {
-        double error = fabs((double)f[i] - (double)e[i]);
-        if (!(error <= 2e-6 * (1 + fabs((double)e[i]))))
-            fail_msg("%s of %zu, tensor %d: element %zu is %.9g, expected %.9g", u->name, n, index,
-                     i, (double)f[i], (double)e[i]);
-    }
-    free(f);
-    free(e);
-}
-
-static void check(const update *u, size_t n, scl_device *device, scl_device *reference)
+static void check(pair *p, const update *u, size_t n)
 {
     static const float hyper_values[4] = {0.01f, 0.19f, 0.141f, 0}, scale_value = 0.7f;
     scl_graph *g = scl_graph_create(&test_error);
@@ -139,35 +107,27 @@ static void check(const update *u, size_t n, scl_device *device, scl_device *ref
     scl_tensor *scale = scl_constant(g, &scale_value, SCL_SHAPE(1));
     u->build(g, x, hyper, scale);
     assert_ok(scl_graph_status(g, &test_error));
-    guarded_run found = guarded_open(device, g), expected = guarded_open(reference, g);
-    for (int i = 0; i < u->inputs; i++) {
-        write_random(&found, x[i], i, i % 4 == 3);
-        write_random(&expected, x[i], i, i % 4 == 3);
+    pair_begin(p, g);
+    for (int i = 0; i < u->inputs; i++) /* the last of four is a second moment */
+        pair_write_random(p, x[i], "update", i % 4 == 3 ? 0 : -1, 1);
+    pair_launch(p);
+    for (int i = 0; i <= u->inputs; i++) {
+        char what[64];
+        snprintf(what, sizeof what, "%s of %zu, tensor %d", u->name, n, i);
+        pair_compare(p, i < u->inputs ? x[i] : g->nodes[0]->outputs[0], 2e-6, what);
     }
-    guarded_launch_all(&found);
-    guarded_launch_all(&expected);
-    for (int i = 0; i < u->inputs; i++)
-        compare(u, n, i, &found, &expected, x[i]);
-    compare(u, n, -1, &found, &expected, g->nodes[0]->outputs[0]);
-    guarded_close(&found);
-    guarded_close(&expected);
+    pair_end(p);
     scl_graph_free(g);
 }
 
-static void check_all(const char *suffix)
+static void check_all(const char *variant)
 {
     static const size_t lengths[] = {1, 19, 2048, 2049, 16384, 16387};
-    const char *name = getenv("SAMCL_TEST_DEVICE");
-    char spec[256];
-    snprintf(spec, sizeof spec, "%s%s", name != NULL ? name : "auto", suffix);
-    scl_device *device = NULL, *reference = NULL;
-    assert_ok(scl_device_open(spec, &device, &test_error));
-    assert_ok(scl_device_open("reference", &reference, &test_error));
+    pair p = pair_open(variant);
     for (size_t u = 0; u < sizeof updates / sizeof *updates; u++)
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-            check(&updates[u], lengths[i], device, reference);
-    scl_device_close(device);
-    scl_device_close(reference);
+            check(&p, &updates[u], lengths[i]);
+    pair_close(&p);
 }
 
 static void updates_agree_with_the_reference(void **state)

@@ -27,9 +27,8 @@ static void check_device(const char *spec)
 static void measured_on_each_backend(void **state)
 {
     (void)state;
-    const char *device = getenv("SAMCL_TEST_DEVICE");
     check_device("reference");
-    check_device(device != NULL ? device : "auto");
+    check_device(test_device_name());
 }
 
 /* A small device gets a small copy; one without memory says so. */

@@ -6,7 +6,7 @@
 #include "graph/prefix.h"
 #include "graph/recompute.h"
 #include "graph/schedule.h"
-#include "registry.h"
+#include "plan/workplace.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,27 +16,6 @@
 #define WIDTH  32
 #define HIDDEN 96
 #define DEPTH  6
-
-static scl_device *device;
-static scl_store *store;
-
-static int open_device(void **state)
-{
-    (void)state;
-    const char *name = getenv("SAMCL_TEST_DEVICE");
-    assert_ok(scl_device_open(name != NULL ? name : "auto", &device, &test_error));
-    assert_ok(scl_store_create(device, 42, &store, &test_error));
-    return 0;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    scl_store_free(store);
-    assert_int_equal(device->bytes_in_use, 0);
-    scl_device_close(device);
-    return 0;
-}
 
 /* A transformer's MLP blocks with their gradients, and the pass that a step is. */
 typedef struct trained {
@@ -270,5 +249,5 @@ int main(void)
         cmocka_unit_test(frozen_layers_never_run_again),
         cmocka_unit_test(every_failing_allocation_is_reported),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, open_test_device, close_device);
 }

@@ -21,9 +21,8 @@ static size_t number_in_run(const char *run, const char *key)
 static scl_status plan(const tiny_options *o, scl_footprint *f, scl_recompute *choices,
                        scl_error *err)
 {
-    const char *name = getenv("SAMCL_TEST_DEVICE");
     scl_device *device = NULL;
-    assert_ok(scl_device_open(name != NULL ? name : "auto", &device, &test_error));
+    assert_ok(scl_device_open(test_device_name(), &device, &test_error));
     size_t probing = device->bytes_peak;
     scl_status status =
         scl_footprint_find(o->file, o->settings, o->setting_count, device, f, choices, err);

@@ -47,12 +47,11 @@ static void write_item(data_folder *folder, int index)
 const char *tiny_run_file(data_folder *folder)
 {
     char text[2048], path[256];
-    const char *device = getenv("SAMCL_TEST_DEVICE");
     setenv("SAMCL_PLUGIN_PATH", TEST_BUILD "/plugins", 1);
     for (int i = 0; i < TINY_IMAGES; i++)
         write_item(folder, i);
-    snprintf(text, sizeof text, run_text, folder->images, folder->masks,
-             device != NULL ? device : "auto", folder->root);
+    snprintf(text, sizeof text, run_text, folder->images, folder->masks, test_device_name(),
+             folder->root);
     snprintf(path, sizeof path, "%s/run.yaml", folder->root);
     assert_ok(scl_file_write(path, text, strlen(text), &test_error));
     return data_path(folder, ".", "run.yaml");

@@ -10,10 +10,7 @@ __kernel void gemm_epilogue(__global float *c, __global const float *bias, __glo
         return;
     size_t at = (size_t)row * n + i;
     float x = c[at] + (bias ? bias[i] : 0.0f);
-    if (act == ACT_RELU)
-        x = x > 0.0f ? x : 0.0f;
-    if (act == ACT_GELU)
-        x = GELU(x);
+    x = activate_float(x, act);
     if (act == ACT_RELU_BACKWARD)
         x = of[at] > 0.0f ? x : 0.0f;
     if (act == ACT_GELU_BACKWARD)

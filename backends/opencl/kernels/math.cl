@@ -88,8 +88,20 @@ NORMAL_OF(floatV)
 #define GELU_SLOPE(x) (NORMAL_CDF(x) + (x)*0.39894228040143267794f * EXP(-0.5f * (x) * (x)))
 #endif
 
-/* scl_activation of a matrix product. */
+/* scl_activation. */
 #define ACT_RELU          1
 #define ACT_GELU          2
 #define ACT_RELU_BACKWARD 3
 #define ACT_GELU_BACKWARD 4
+
+/* What an op applies to what it writes: relu, gelu, or nothing. */
+#define ACTIVATE_OF(T, name)                                                                       \
+    static inline T name(T x, int act)                                                             \
+    {                                                                                              \
+        const T zero = (T)(0);                                                                     \
+        if (act == ACT_RELU)                                                                       \
+            return x > zero ? x : zero;                                                            \
+        return act == ACT_GELU ? GELU(x) : x;                                                      \
+    }
+ACTIVATE_OF(float, activate_float)
+ACTIVATE_OF(floatV, activate_vector)

@@ -1,8 +1,9 @@
 /* norm.cl - layer normalisation over the last axis of n values; a group has `each` rows. */
+#include "math.cl"
 
 __kernel void layer_norm(__global const float *in, __global const float *weight,
                          __global const float *bias, __global float *out, __global float *means,
-                         __global float *rstds, int n, float eps, int rows, int each)
+                         __global float *rstds, int n, float eps, int act, int rows, int each)
 {
     GROUP_SCRATCH
     int first = get_group_id(0) * each, end = min(first + each, rows);
@@ -27,6 +28,13 @@ __kernel void layer_norm(__global const float *in, __global const float *weight,
             means[row] = mean;
             rstds[row] = rstd;
         }
+    }
+    /* Each work-item activates what it wrote, in a loop of its own: behind the sums of its row an
+     * activation would wait for them. */
+    for (int row = first; act && row < end; row++) {
+        __global float *y = out + (size_t)row * n;
+        FOR_ROW(n, vstoreV(activate_vector(vloadV(0, y + i), act), 0, y + i),
+                y[i] = activate_float(y[i], act));
     }
 }
 
