@@ -177,6 +177,7 @@ static scl_status build_step(const scl_bench_setup *setup, const step_case *c, s
         .task = SCL_TASK_BINARY};
     if (c->cached)
         SCL_TRY(scl_prefix_cache_open(CACHE_BYTES, 0, NULL, &s->cache, err));
+    setup->device->memory_budget = scl_run_config_memory_budget(&s->config);
     SCL_TRY(scl_stepper_create(&options, s->cache, &s->stepper, err));
     SCL_TRY(make_batch(&options.layout, &s->batch, err));
     work->trained = (size_t)scl_stepper_trained_values(s->stepper);

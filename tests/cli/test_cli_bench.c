@@ -69,6 +69,7 @@ static void misuse_is_told(void **state)
            "t.json");
     EXPECT(2, "leave --trace out", "bench", "op/add", "--serve", "--trace", "t.json");
     EXPECT(2, "unknown key `optimiser`", "bench", PLAIN, "step/lora", "train.optimiser=sgd");
+    EXPECT(4, "memory_budget is 1.0 MiB", "bench", PLAIN, "step/lora", "memory_budget=1MiB");
     EXPECT(3, "No such file", "bench", "--checkpoint", "missing.pth");
     EXPECT(4, "opencl:99", "bench", "op/add", "--device", "opencl:99", "--json", "out.json");
     EXPECT(1, "missing/out.json", "bench", "op/add", "--json", "missing/out.json");

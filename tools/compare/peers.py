@@ -149,7 +149,7 @@ class Meta(Torch):
         logits = []
         for i in range(len(embedding)):
             sparse, dense = self.sam.prompt_encoder(
-                points=(points[i], labels), boxes=None, masks=None)
+                points=(points[i:i + 1], labels), boxes=None, masks=None)
             logits.append(self.sam.mask_decoder(
                 image_embeddings=embedding[i:i + 1], image_pe=self.sam.prompt_encoder.get_dense_pe(),
                 sparse_prompt_embeddings=sparse, dense_prompt_embeddings=dense,
