@@ -42,6 +42,7 @@ class Row:
     goals: dict  # of a peer: the least ratio, or None
     model: str = ""  # whose weights both sides load; "": the case has its own
     memory: float = 0  # the most bytes of samcl's process; 0: no goal
+    budget: float = 0  # the most bytes of its buffers on the device; 0: no goal
     slow: bool = False
     options: tuple = ()  # of samcl bench
     label: str = ""
@@ -71,7 +72,7 @@ ROWS = gemm_rows() + [
     Row("step/lora", {"hf": 12}, "vit_b", memory=2.5e9, slow=True),
     Row("step/full", {"meta": None, "hf": None}, "vit_b", memory=3.5e9, slow=True),
     Row("step/small", {"hf": 2.5}, "small"),
-    Row("step/lora", {}, memory=6 * GIB, slow=True, label="step/lora/vit_h",
+    Row("step/lora", {}, budget=6 * GIB, slow=True, label="step/lora/vit_h",
         options=("--model-type", "vit_h", "memory_budget=6GiB")),
 ] + growth_rows()
 
@@ -103,8 +104,9 @@ class Process:
         time.sleep(REST_SECONDS)
         self.samples.append(float(self.ask("run")))
 
-    def peak(self):
-        return int(self.ask("memory").split()[1])
+    def peaks(self):
+        """Bytes on the device, and of the process."""
+        return [int(part) for part in self.ask("memory").split()]
 
     def close(self):
         with contextlib.suppress(BrokenPipeError):
@@ -208,9 +210,10 @@ class Bench:
             own.sample()
 
     def result(self, process):
+        device, whole = process.peaks()
         return {"samples": process.samples, "median": statistics.median(process.samples),
-                "process_peak_bytes": process.peak(), "flops": process.flops,
-                "error": process.error}
+                "device_peak_bytes": device, "process_peak_bytes": whole,
+                "flops": process.flops, "error": process.error}
 
     def run(self, row):
         own = self.start_samcl(row)
@@ -223,19 +226,22 @@ class Bench:
         data.unlink(missing_ok=True)
         for name, goal in row.goals.items():
             judge(found["samcl"], results[name], goal)
-        if row.memory:
-            peak = found["samcl"]["process_peak_bytes"]
-            found["memory"] = {"goal": row.memory, "found": peak, "met": peak <= row.memory}
-        return found
+        return found | memory_goal(row, found["samcl"])
 
 
 def failure(row, problem):
     """What is left of a row when samcl itself fails: its goals."""
     found = {"row": row.name(), "case": row.case, "failed": problem,
              "peers": {name: {"failed": "samcl", "goal": goal} for name, goal in row.goals.items()}}
-    if row.memory:
-        found["memory"] = {"goal": row.memory, "found": None, "met": None}
-    return found
+    return found | memory_goal(row, None)
+
+
+def memory_goal(row, own):
+    """own None: there is no measurement."""
+    of, goal = ("device", row.budget) if row.budget else ("process", row.memory)
+    peak = own and own[f"{of}_peak_bytes"]
+    met = None if own is None else peak <= goal
+    return {"memory": {"of": of, "goal": goal, "found": peak, "met": met}} if goal else {}
 
 
 def judge(own, peer, goal):
@@ -266,7 +272,9 @@ def print_row(found):
     left = f"| {found['row']} | {time_text(own['median'])} | {rate:.0f} "
     peak = f"{own['process_peak_bytes'] / 1e9:.2f} GB"
     if "memory" in found:
-        peak += f" (goal {found['memory']['goal'] / 1e9:.1f}: {met_text(found['memory']['met'])})"
+        peak += " (of the {of}: goal {goal:.2f}, {met})".format(
+            of=found["memory"]["of"], goal=found["memory"]["goal"] / 1e9,
+            met=met_text(found["memory"]["met"]))
     for name, peer in found["peers"].items() or [("", None)]:
         if peer is None:
             print(f"{left}| | | | | | {peak} | |", flush=True)
@@ -287,7 +295,7 @@ def goals_of(results):
                 yield {"row": r["row"], "what": f"ratio to {label(name)}", "goal": peer["goal"],
                        "found": peer.get("ratio"), "met": peer.get("met")}
         if "memory" in r:
-            yield {"row": r["row"], "what": "bytes of the process"} | r["memory"]
+            yield {"row": r["row"], "what": f"bytes of the {r['memory']['of']}"} | r["memory"]
     rates = {r["row"]: r["samcl"]["flops"] / r["samcl"]["median"]
              for r in results if "samcl" in r}
     products = [rate for row, rate in rates.items() if row.startswith("gemm/")]
