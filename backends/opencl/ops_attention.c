@@ -85,6 +85,12 @@ static int64_t table_rows(const attention_layout *l)
     return 2 * l->win_h - 1 + 2 * l->win_w - 1;
 }
 
+/* Parts of the padding's gradient, of a window and head. */
+static int64_t pad_parts_each(const attention_layout *l)
+{
+    return l->cpu ? 1 : l->key_chunks;
+}
+
 /* The parts of the workspace that kernels of CPU devices use. */
 static void place_cpu_parts(attention_layout *l, const cl_device *device)
 {
@@ -139,7 +145,7 @@ static attention_layout lay_out(const cl_device *device, const scl_node *node)
     l.by_col = take(&l, rel_values, slots * l.win_w);
     l.d_by_row = take(&l, rel_grad, slots * l.win_h);
     l.d_by_col = take(&l, rel_grad, slots * l.win_w);
-    l.pad_parts = take(&l, l.has_pad_grad, l.groups * l.key_chunks * 2 * a->head_dim);
+    l.pad_parts = take(&l, l.has_pad_grad, l.groups * pad_parts_each(&l) * 2 * a->head_dim);
     return l;
 }
 
@@ -219,9 +225,7 @@ static const char *cpu_file(const attention_job *j)
 
 static void arg_packing(cl_args *args, const attention_job *j, int input, int64_t at)
 {
-    bool keys = input == K || input == V;
     cl_arg_buffer(args, j->b->inputs[input]);
-    cl_arg_buffer(args, keys ? j->b->inputs[PAD] : NULL);
     cl_arg_buffer(args, j->b->workspace);
     cl_arg_long(args, at);
     arg_columns(args, j, input);
@@ -294,12 +298,15 @@ static scl_status forward_cpu(const attention_job *j, scl_error *err)
     SCL_TRY(pack_rows(j, V, l->v_rows, err));
     cl_args args = {0};
     cl_arg_buffer(&args, j->b->inputs[Q]);
+    cl_arg_buffer(&args, j->b->inputs[PAD]);
     cl_arg_buffer(&args, j->b->inputs[KEY_COUNT]);
     cl_arg_buffer(&args, j->b->workspace);
     cl_arg_buffer(&args, j->b->outputs[0]);
     cl_arg_buffer(&args, j->b->outputs[1]);
     cl_arg_int(&args, l->attr->heads);
     arg_columns(&args, j, Q);
+    cl_arg_int(&args, l->attr->k_col);
+    cl_arg_int(&args, l->attr->v_col);
     cl_arg_float(&args, l->attr->scale);
     cl_arg_long(&args, l->k_panels);
     cl_arg_long(&args, l->v_rows);
@@ -396,6 +403,33 @@ static scl_status pack_for_backward(const attention_job *j, scl_error *err)
     return begin_queries_cpu(j, err);
 }
 
+/* Also where no window of the grid is padded, if the padding's gradient is asked for. */
+static scl_status pass_padding_cpu(const attention_job *j, scl_error *err)
+{
+    const attention_layout *l = &j->l;
+    const scl_attention_attr *a = l->attr;
+    bool padded = a->window > 0 && (a->k_h % a->window != 0 || a->k_w % a->window != 0);
+    if (!padded && !l->has_pad_grad)
+        return SCL_OK;
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[PAD]);
+    cl_arg_int(&args, a->heads);
+    cl_arg_int(&args, a->k_col);
+    cl_arg_int(&args, a->v_col);
+    cl_arg_float(&args, a->scale);
+    cl_arg_long(&args, l->q_rows);
+    cl_arg_long(&args, l->dout_rows);
+    cl_arg_long(&args, l->has_rel ? l->terms : 0);
+    cl_arg_long(&args, l->dq_parts);
+    cl_arg_long(&args, l->has_rel ? l->col_parts : 0);
+    cl_arg_long(&args, l->pad_parts);
+    cl_arg_int(&args, l->key_chunks);
+    cl_arg_int(&args, l->query_tiles);
+    arg_query_values(&args, l, j->b->workspace);
+    arg_geometry(&args, l);
+    return add_groups(j, "cpu/attention_backward", "pass_padding", 1, &args, err);
+}
+
 static scl_status backward_cpu(const attention_job *j, scl_error *err)
 {
     SCL_TRY(pack_for_backward(j, err));
@@ -414,13 +448,13 @@ static scl_status backward_cpu(const attention_job *j, scl_error *err)
     cl_arg_long(&args, l->has_rel ? l->terms : 0);
     cl_arg_long(&args, l->dq_parts);
     cl_arg_long(&args, l->has_rel ? l->col_parts : 0);
-    cl_arg_long(&args, l->pad_parts);
     cl_arg_int(&args, l->query_tiles);
     cl_arg_int(&args, l->blocks);
     cl_arg_int(&args, l->blocks_each);
     arg_query_values(&args, l, j->b->workspace);
     arg_geometry(&args, l);
     SCL_TRY(add_groups(j, "cpu/attention_backward", "backward", l->key_chunks, &args, err));
+    SCL_TRY(pass_padding_cpu(j, err));
     return finish_queries_cpu(j, err);
 }
 
@@ -475,7 +509,7 @@ static scl_status sum_pad(const attention_job *j, scl_error *err)
     cl_arg_int(&args, j->l.batch);
     cl_arg_int(&args, j->l.windows);
     cl_arg_int(&args, j->l.attr->heads);
-    cl_arg_int(&args, j->l.key_chunks);
+    cl_arg_int(&args, pad_parts_each(&j->l));
     cl_arg_int(&args, j->l.attr->k_col);
     cl_arg_int(&args, j->l.attr->v_col);
     cl_work work = {.file = "attention_sums",

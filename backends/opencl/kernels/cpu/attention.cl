@@ -1,19 +1,20 @@
 /* cpu/attention.cl - attention forward on CPU devices: a work-item owns MR queries of one head of
  * one window, and walks the keys in blocks with an online softmax (Milakov and Gimelshein,
  * arXiv 1805.02867; Dao et al., arXiv 2205.14135). No matrix of queries x keys is stored. */
-#include "cpu/attention_tile.cl"
+#include "cpu/attention_padding.cl"
 
 /* The block's logits become 2^(logit - top); earlier sums must be multiplied by the result. */
-static inline float soften_row(__private float *row, __private float *top, __private float *sum)
+static inline float soften_row(__private float *row, __private float *top, __private float *sum,
+                               int count)
 {
     floatV most = vloadV(0, row);
-    for (int k = V; k < KBP; k += V) {
+    for (int k = V; k < count; k += V) {
         floatV x = vloadV(0, row + k);
         most = x > most ? x : most;
     }
     float new_top = fmax(*top, maxV(most)), factor = exp2(*top - new_top);
     floatV total = 0;
-    for (int k = 0; k < KBP; k += V) {
+    for (int k = 0; k < count; k += V) {
         floatV p = EXP2(vloadV(0, row + k) - new_top);
         total += p;
         vstoreV(p, 0, row + k);
@@ -25,23 +26,25 @@ static inline float soften_row(__private float *row, __private float *top, __pri
 
 /* Work-item (MR queries, window and head, batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-attention(__global const float *q_all, __global const int *key_counts,
-          __global const float *workspace, __global float *out_all, __global float *lse_all,
-          int heads, int q_stride, int q_col, float scale, long k_panels_at, long v_rows_at,
-          long tables_at, int blocks, GEOMETRY_PARAMS)
+attention(__global const float *q_all, __global const float *pad_row,
+          __global const int *key_counts, __global const float *workspace, __global float *out_all,
+          __global float *lse_all, int heads, int q_stride, int q_col, int k_col, int v_col,
+          float scale, long k_panels_at, long v_rows_at, long tables_at, int blocks,
+          GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int first_query = get_global_id(0) * MR, hw = get_global_id(1), b = get_global_id(2);
-    int head = hw % heads, q_tokens = q_h * q_w, window_keys = win_h * win_w;
+    int head = hw % heads, q_tokens = q_h * q_w;
     window w = find_window(g, hw / heads);
+    key_grid grid = find_keys(g, w);
     int queries = min(MR, w.q_rows * w.q_cols - first_query);
     if (queries <= 0)
         return;
-    int keys = key_counts ? min(key_counts[b], window_keys) : window_keys;
+    int keys = key_counts ? min(key_counts[b], grid.count) : grid.count;
     rows q = {q_all + (size_t)b * q_tokens * q_stride + q_col + head * D, q_stride};
     size_t group = (size_t)b * get_global_size(1) + hw;
     __global const float *panels = workspace + k_panels_at + group * blocks * KBP * D;
-    __global const float *v = workspace + v_rows_at + group * window_keys * D;
+    __global const float *v = workspace + v_rows_at + group * win_h * win_w * D;
 
     int query_at[MR];
     float columns[COLUMNS], tile[MR * KBP + V], out[MR * D], top[MR], sum[MR];
@@ -59,16 +62,23 @@ attention(__global const float *q_all, __global const int *key_counts,
         top[r] = NO_LOGIT;
         sum[r] = 0;
     }
-    for (int first = 0; first < keys; first += KB, panels += KBP * D, v += KB * D) {
-        int count = min(KB, keys - first);
-        begin_logits(tile, by_row, by_col, first, count);
-        add_products(tile, columns, panels);
+    for (int first = 0; first < keys; first += grid.block, panels += KBP * D) {
+        int count = min(grid.block, keys - first);
+        begin_logits(tile, by_row, by_col, first, count, grid.cols);
+        add_products(tile, columns, panels, count);
         for (int r = 0; r < MR; r++) {
-            float factor = soften_row(tile + r * KBP, top + r, sum + r);
+            float factor = soften_row(tile + r * KBP, top + r, sum + r, count);
             for (int l = 0; l < D; l++)
                 out[r * D + l] *= factor;
         }
-        add_weighted_rows(out, tile, KBP, 1, v, D, count);
+        add_weighted_rows(out, tile, KBP, 1, v + (size_t)first * D, D, count);
+    }
+    if (grid.count < win_h * win_w) {
+        padding pad = {pad_row ? pad_row + k_col + head * D : 0,
+                       pad_row ? pad_row + v_col + head * D : 0};
+        for (int r = 0; r < queries; r++)
+            attend_padding(out + r * D, top + r, sum + r, columns + r, by_row + r * ROW_SPAN,
+                           by_col + r * COL_SPAN, pad, g, grid);
     }
     for (int r = 0; r < queries; r++) {
         __global float *to = out_all + (((size_t)b * q_tokens + query_at[r]) * heads + head) * D;

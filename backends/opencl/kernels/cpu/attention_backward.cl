@@ -6,7 +6,7 @@
  *
  * A work-item owns a chunk of the keys of one head of one window, and passes over all queries for
  * each block of them: dk and dv are its own, dq is a part per chunk, and nothing needs atomics. */
-#include "cpu/attention_tile.cl"
+#include "cpu/attention_padding.cl"
 
 /* Queries whose p and ds are kept, so that dk and dv gain from many at once. */
 #define QB (4 * MR)
@@ -84,20 +84,20 @@ typedef struct {
 /* p and ds [MR][KBP] of the queries in slots slot .. slot+queries-1 and a block of keys. */
 static inline void differentiate_tile(__private float *p, __private float *ds, factors f,
                                       query_values values, int slot, int queries, int first,
-                                      int count)
+                                      int count, int cols)
 {
     float columns[D * MR], terms[TERMS + 1];
     load_private(terms, f.terms, TERMS);
-    begin_logits(p, terms, terms + MR * ROW_SPAN, first, count);
+    begin_logits(p, terms, terms + MR * ROW_SPAN, first, count, cols);
     load_private(columns, f.q_columns, D * MR);
-    add_products(p, columns, f.k_panels);
+    add_products(p, columns, f.k_panels, count);
     clear(ds, MR * KBP);
     load_private(columns, f.dout_columns, D * MR);
-    add_products(ds, columns, f.v_panels);
+    add_products(ds, columns, f.v_panels, count);
     for (int r = 0; r < MR; r++) {
         int at = slot + min(r, queries - 1);
         float lse = values.lse[at] * LOG2_E, delta = values.delta[at];
-        for (int k = r * KBP; k < (r + 1) * KBP; k += V) {
+        for (int k = r * KBP; k < r * KBP + count; k += V) {
             floatV e = EXP2(vloadV(0, p + k) - lse);
             vstoreV(e, 0, p + k);
             vstoreV(e * (vloadV(0, ds + k) - delta), 0, ds + k);
@@ -119,25 +119,25 @@ static inline void add_to_queries(__global float *dq_part, __private const float
 /* Sums of ds by key row, which no other block has, and by key column, added to the chunk's part. */
 static inline void sum_by_axis(__private const float *ds, query_values values,
                                __global float *col_part, int slot, int queries, int first,
-                               int count)
+                               int count, int cols)
 {
     for (int r = 0; r < queries; r++) {
         __global float *by_col = col_part + (size_t)(slot + r) * REL_W;
-        for (int i = 0; i < count; i += REL_W) {
+        for (int i = 0; i < count; i += cols) {
             __private const float *row = ds + r * KBP + i;
             floatV wide = 0;
             int kx = 0;
-            for (; kx + V <= REL_W; kx += V) {
+            for (; kx + V <= cols; kx += V) {
                 floatV x = vloadV(0, row + kx);
                 wide += x;
                 vstoreV(vloadV(0, by_col + kx) + x, 0, by_col + kx);
             }
             float sum = sumV(wide);
-            for (; kx < REL_W; kx++) {
+            for (; kx < cols; kx++) {
                 sum += row[kx];
                 by_col[kx] += row[kx];
             }
-            values.d_by_row[(size_t)((first + i) / REL_W) * values.slots + slot + r] = sum;
+            values.d_by_row[(size_t)((first + i) / cols) * values.slots + slot + r] = sum;
         }
     }
 }
@@ -151,27 +151,21 @@ typedef struct {
 } key_gradients;
 
 /* The gradients of `keys` keys of a window from the `first` on: zeros behind `count`, as those took
- * no part. Padding goes to pad_sums. */
+ * no part. */
 static inline void store_keys(key_gradients to, __private float *dk, __private float *dv,
-                              geometry g, window w, int first, int keys, int count,
-                              __private float *pad_sums)
+                              geometry g, window w, key_grid grid, int first, int keys, int count)
 {
     for (int i = 0; i < keys; i++, dk += D, dv += D) {
-        int token = key_token(g, w, first + i);
+        int token = token_of(g, w, grid, first + i);
         if (i >= count) {
             clear(dk, D);
             clear(dv, D);
         }
         for (int l = 0; l < D; l++)
             dk[l] *= to.scale;
-        if (token < 0)
-            for (int l = 0; l < D; l++) {
-                pad_sums[l] += dk[l];
-                pad_sums[D + l] += dv[l];
-            }
-        if (token >= 0 && to.dk)
+        if (to.dk)
             store_private(to.dk + (size_t)token * to.k_stride, dk, D);
-        if (token >= 0 && to.dv)
+        if (to.dv)
             store_private(to.dv + (size_t)token * to.v_stride, dv, D);
     }
 }
@@ -181,16 +175,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 backward(__global const int *key_counts, __global float *dk_all, __global float *dv_all, int heads,
          int k_stride, int k_col, int v_stride, int v_col, float scale, long q_columns_at,
          long dout_columns_at, long k_panels_at, long v_panels_at, long q_rows_at, long k_rows_at,
-         long dout_rows_at, long terms_at, long dq_parts_at, long col_parts_at, long pad_parts_at,
-         int query_tiles, int blocks, int blocks_each, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+         long dout_rows_at, long terms_at, long dq_parts_at, long col_parts_at, int query_tiles,
+         int blocks, int blocks_each, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int chunk = get_global_id(0), hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
     int k_tokens = k_h * k_w;
     window w = find_window(g, hw / heads);
-    int queries = w.q_rows * w.q_cols, window_keys = win_h * win_w;
-    int limit = key_counts ? min(key_counts[b], window_keys) : window_keys;
-    int begin = chunk * blocks_each * KB, end = min(window_keys, begin + blocks_each * KB);
+    key_grid grid = find_keys(g, w);
+    int queries = w.q_rows * w.q_cols;
+    int limit = key_counts ? min(key_counts[b], grid.count) : grid.count;
+    int begin = chunk * blocks_each * grid.block;
+    int end = min(grid.count, begin + blocks_each * grid.block);
     size_t group = (size_t)b * get_global_size(1) + hw, part = group * get_global_size(0) + chunk;
     query_values values = QUERY_VALUES(group);
     size_t k_from = (size_t)b * k_tokens * k_stride + k_col + head * D;
@@ -198,24 +194,22 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
     key_gradients to = {dk_all ? dk_all + k_from : 0, dv_all ? dv_all + v_from : 0, k_stride,
                         v_stride, scale};
     __global const float *q_rows = workspace + q_rows_at + group * slots * D;
-    __global const float *k_rows = workspace + k_rows_at + group * window_keys * D;
+    __global const float *k_rows = workspace + k_rows_at + group * win_h * win_w * D;
     __global const float *dout_rows = workspace + dout_rows_at + group * slots * D;
     __global float *dq_part = workspace + dq_parts_at + part * slots * D;
     __global float *col_part = workspace + col_parts_at + part * slots * REL_W;
 
     /* the last MR keys of a block may reach past it: what they add there is of no key */
     float p[QB * KBP + MR + V], ds[QB * KBP + MR + V], dk[(KBP + MR) * D], dv[(KBP + MR) * D];
-    float pad_sums[2 * D];
-    clear(pad_sums, 2 * D);
     clear(p, QB * KBP + MR);
     clear(ds, QB * KBP + MR);
     for (int i = 0; i < queries * D; i++)
         dq_part[i] = 0;
     for (int i = 0; i < queries * REL_W; i++)
         col_part[i] = 0;
-    for (int first = begin; first < end; first += KB) {
-        int keys = min(KB, end - first), count = clamp(limit - first, 0, keys);
-        size_t panels = (group * blocks + (size_t)first / KB) * KBP * D;
+    for (int first = begin; first < end; first += grid.block) {
+        int keys = min(grid.block, end - first), count = clamp(limit - first, 0, keys);
+        size_t panels = (group * blocks + (size_t)(first / grid.block)) * KBP * D;
         clear(dk, (KBP + MR) * D);
         clear(dv, (KBP + MR) * D);
         for (int from = 0; from < queries; from += QB) {
@@ -228,11 +222,12 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
                              workspace + k_panels_at + panels, workspace + v_panels_at + panels,
                              workspace + terms_at + tile * TERMS};
                 differentiate_tile(p + i * KBP, ds + i * KBP, f, values, slot, rows_here, first,
-                                   count);
+                                   count, grid.cols);
                 add_to_queries(dq_part + (size_t)slot * D, ds + i * KBP,
                                k_rows + (size_t)first * D, rows_here, count);
 #if HAS_REL
-                sum_by_axis(ds + i * KBP, values, col_part, slot, rows_here, first, keys);
+                sum_by_axis(ds + i * KBP, values, col_part, slot, rows_here, first, keys,
+                            grid.cols);
 #endif
             }
             for (int i = 0; i < count; i += MR) {
@@ -241,10 +236,83 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
                 add_weighted_rows(dk + i * D, ds + i, 1, KBP, q_rows + at, D, taken);
             }
         }
-        store_keys(to, dk, dv, g, w, first, keys, count, pad_sums);
+        store_keys(to, dk, dv, g, w, grid, first, keys, count);
+    }
+}
+
+/* What a query and the padding of its window give each other. */
+typedef struct {
+    __global const float *q, *dout;
+    __global float *dq_part, *col_part;
+    float logit, slope; /* q . k less lse; dout . v less delta */
+} padded_query;
+
+/* Adds the padding's part to the gradients by place, and returns the share p that padding has. */
+static inline float differentiate_padding(padded_query query, __private const float *by_row,
+                                          __private const float *by_col, query_values values,
+                                          int slot, geometry g, key_grid keys)
+{
+    float total = 0;
+    rectangle r;
+    for (int below = 0; below < 2; below++) {
+        if (!soften_rectangle(&r, by_row, by_col, g, keys, below))
+            continue;
+        float share = exp2(query.logit + r.rows.most + r.cols.most);
+        total += share * r.rows.sum * r.cols.sum;
+#if HAS_REL
+        float ds = share * query.slope;
+        for (int y = r.first_row; y < r.end_row; y++) {
+            __global float *by_y = values.d_by_row + (size_t)y * values.slots + slot;
+            *by_y = (below ? 0.0f : *by_y) + ds * r.rows.power[y] * r.cols.sum;
+        }
+        for (int x = r.first_col; x < r.end_col; x++)
+            query.col_part[x] += ds * r.cols.power[x] * r.rows.sum;
+#endif
+    }
+    return total;
+}
+
+/* Work-item (window and head, batch): the gradients that go by way of padding, added to the parts
+ * of the first chunk of keys, and those of the k and v of padding. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+pass_padding(__global const float *pad_row, int heads, int k_col, int v_col, float scale,
+             long q_rows_at, long dout_rows_at, long terms_at, long dq_parts_at, long col_parts_at,
+             long pad_parts_at, int chunks, int query_tiles, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+{
+    geometry g = GEOMETRY;
+    int hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
+    window w = find_window(g, hw / heads);
+    key_grid keys = find_keys(g, w);
+    int queries = keys.count < win_h * win_w ? w.q_rows * w.q_cols : 0;
+    size_t group = (size_t)b * get_global_size(1) + hw, part = group * chunks;
+    query_values values = QUERY_VALUES(group);
+    padding pad = {pad_row ? pad_row + k_col + head * D : 0,
+                   pad_row ? pad_row + v_col + head * D : 0};
+    float sums[2 * D], terms[ROW_SPAN + COL_SPAN + 1];
+    clear(sums, 2 * D);
+    for (int slot = 0; slot < queries; slot++) {
+        size_t tile = group * query_tiles + slot / MR, row = slot % MR;
+        padded_query query = {workspace + q_rows_at + (group * slots + slot) * D,
+                              workspace + dout_rows_at + (group * slots + slot) * D,
+                              workspace + dq_parts_at + (part * slots + slot) * D,
+                              workspace + col_parts_at + (part * slots + slot) * REL_W,
+                              -values.lse[slot] * LOG2_E, -values.delta[slot]};
+        if (pad.k)
+            query.logit += dot_rows(query.q, pad.k) * scale * LOG2_E;
+        if (pad.v)
+            query.slope += dot_rows(query.dout, pad.v);
+        __global const float *from = workspace + terms_at + tile * TERMS;
+        load_private(terms, from + row * ROW_SPAN, ROW_SPAN);
+        load_private(terms + ROW_SPAN, from + MR * ROW_SPAN + row * COL_SPAN, COL_SPAN);
+        float p = differentiate_padding(query, terms, terms + ROW_SPAN, values, slot, g, keys);
+        for (int l = 0; l < D; l++) {
+            query.dq_part[l] += pad.k ? p * query.slope * pad.k[l] : 0.0f;
+            sums[l] += p * query.slope * scale * query.q[l];
+            sums[D + l] += p * query.dout[l];
+        }
     }
     if (pad_parts_at >= 0)
-        store_private(workspace + pad_parts_at + part * 2 * D, pad_sums, 2 * D);
+        store_private(workspace + pad_parts_at + group * 2 * D, sums, 2 * D);
 }
 
 #if HAS_REL

@@ -15,6 +15,10 @@
 #define ROW_SPAN ((REL_H + V - 1) / V * V)
 #define COL_SPAN ((REL_W + V - 1) / V * V)
 #define NO_LOGIT -3.0e38f
+
+/* The part of a tile's row that has `count` keys, in whole vectors. */
+#define ROW_END(count) (((count) + V - 1) / V * V)
+
 #define LOG2_E   1.44269504088896341f
 #define LN_2     0.69314718055994530942f
 
@@ -60,14 +64,15 @@ static inline void add_narrow(__private float *to, int stride, __private const f
     EACH_ROW(STORE_NARROW)
 }
 
-/* tile [MR][KBP] += a^T b: a [D][MR], b a block of panels. */
+/* tile [MR][KBP] += a^T b: a [D][MR], b a block of panels, as many as have the first `count` keys.
+ */
 static inline void add_products(__private float *tile, __private const float *columns,
-                                __global const float *b)
+                                __global const float *b, int count)
 {
     int j = 0;
-    for (; j + NR <= KBP; j += NR, b += D * NR)
+    for (; j + NR <= KBP && j < count; j += NR, b += D * NR)
         add_wide(tile + j, KBP, columns, 1, MR, b, NR, D);
-    if (j < KBP)
+    if (j < min(KBP, count))
         add_narrow(tile + j, KBP, columns, 1, MR, b, V, D);
 }
 
@@ -171,83 +176,94 @@ static inline void relative_terms(__private float *by_row, __private float *by_c
 #endif
 
 /* A tile's logits [MR][KBP] before the product: relative positions, and NO_LOGIT where there is no
- * key. KB is a multiple of REL_W, so a block begins at the start of a key row. Writes up to V
- * floats behind the tile. */
+ * key. A block begins at the start of a key row. Writes up to V floats behind the tile. */
 static inline void begin_logits(__private float *tile, __private const float *by_row,
-                                __private const float *by_col, int first, int count)
+                                __private const float *by_col, int first, int count, int cols)
 {
     for (int r = 0; r < MR; r++) {
         __private float *row = tile + r * KBP;
 #if HAS_REL
-        for (int k = 0, ky = first / REL_W; k < count; k += REL_W, ky++)
-            for (int kx = 0; kx < REL_W; kx += V)
+        for (int k = 0, ky = first / cols; k < count; k += cols, ky++)
+            for (int kx = 0; kx < cols; kx += V)
                 vstoreV(by_row[r * ROW_SPAN + ky] + vloadV(0, by_col + r * COL_SPAN + kx), 0,
                         row + k + kx);
 #else
-        for (int k = 0; k < KBP; k += V)
+        for (int k = 0; k < count; k += V)
             vstoreV((floatV)(0), 0, row + k);
 #endif
-        for (int k = count; k < KBP; k++)
+        for (int k = count; k < ROW_END(count); k++)
             row[k] = NO_LOGIT;
     }
 }
 
-/* Token i of a window's keys (or queries) as a row, `pad` or NULL where it is padding. */
-static inline __global const float *window_row(geometry g, window w, int keys, rows from,
-                                               __global const float *pad, int i)
+/* A window's keys but for its padding (cpu/attention_padding.cl), and how many a block takes: whole
+ * key rows. */
+typedef struct {
+    int rows, cols, count, block;
+} key_grid;
+
+static inline key_grid find_keys(geometry g, window w)
 {
-    int token = keys ? key_token(g, w, i) : query_token(g, w, i);
-    return token < 0 ? pad : from.data + (size_t)token * from.stride;
+    int rows = g.windowed ? w.q_rows : g.win_h, cols = g.windowed ? w.q_cols : g.win_w;
+    key_grid k = {rows, cols, rows * cols, HAS_REL ? KB / cols * cols : KB};
+    return k;
+}
+
+static inline int token_of(geometry g, window w, key_grid k, int i)
+{
+    return (w.y0 + i / k.cols) * g.k_w + w.x0 + i % k.cols;
 }
 
 /* Keys of a window as blocks of panels, zero where there is none: [blocks][KBP][D] floats.
  * Work-item (panel, window and head, batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-pack_panels(__global const float *data, __global const float *pad, __global float *workspace,
-            long panels_at, int stride, int col, int heads, int blocks, GEOMETRY_PARAMS)
+pack_panels(__global const float *data, __global float *workspace, long panels_at, int stride,
+            int col, int heads, int blocks, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
-    int panel = get_global_id(0), hw = get_global_id(1), b = get_global_id(2);
-    int head = hw % heads, count = win_h * win_w;
+    int panel = get_global_id(0), hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
     window w = find_window(g, hw / heads);
+    key_grid keys = find_keys(g, w);
     rows from = {data + (size_t)b * k_h * k_w * stride + col + head * D, stride};
-    __global const float *padding = pad ? pad + col + head * D : 0;
     size_t group = (size_t)b * get_global_size(1) + hw;
     int block = panel / PANELS, in_block = panel % PANELS * NR, width = min(NR, KBP - in_block);
+    int first = block * keys.block;
+    if (first + in_block >= keys.count)
+        return;
     __global float *to =
         workspace + panels_at + ((group * blocks + block) * KBP + in_block) * (size_t)D;
     for (int part = 0; part < width; part += V) {
         __global const float *row[V];
         for (int c = 0; c < V; c++) {
             int key = in_block + part + c;
-            bool there = key < KB && block * KB + key < count;
-            row[c] = there ? window_row(g, w, 1, from, padding, block * KB + key) : 0;
+            bool there = key < keys.block && first + key < keys.count;
+            row[c] = there ? from.data + (size_t)token_of(g, w, keys, first + key) * stride : 0;
         }
         rows_to_global_columns(to + part, width, row, V, D, 1.0f);
     }
 }
 
-/* A window's keys (or queries) as rows [rows_each][D], zeros for padding without a pad row.
- * Work-item (V rows, window and head, batch). */
+/* A window's keys (or queries) as rows [rows_each][D]. Work-item (V rows, window and head, batch).
+ */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-pack_rows(__global const float *data, __global const float *pad, __global float *workspace,
-          long rows_at, int stride, int col, int heads, int keys, int rows_each, GEOMETRY_PARAMS)
+pack_rows(__global const float *data, __global float *workspace, long rows_at, int stride, int col,
+          int heads, int keys, int rows_each, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int first = get_global_id(0) * V, hw = get_global_id(1), b = get_global_id(2);
     int head = hw % heads, tokens = keys ? k_h * k_w : q_h * q_w;
     window w = find_window(g, hw / heads);
-    int count = keys ? win_h * win_w : w.q_rows * w.q_cols;
-    rows from = {data + (size_t)b * tokens * stride + col + head * D, stride};
-    __global const float *padding = pad ? pad + col + head * D : 0;
+    key_grid grid = find_keys(g, w);
+    int count = keys ? grid.count : w.q_rows * w.q_cols;
+    __global const float *from = data + (size_t)b * tokens * stride + col + head * D;
     size_t group = (size_t)b * get_global_size(1) + hw;
     __global float *to = workspace + rows_at + (group * rows_each + first) * (size_t)D;
     for (int i = first; i < min(first + V, count); i++, to += D) {
-        __global const float *row = window_row(g, w, keys, from, padding, i);
-        int l = 0;
+        int token = keys ? token_of(g, w, grid, i) : query_token(g, w, i), l = 0;
+        __global const float *row = from + (size_t)token * stride;
         for (; l + V <= D; l += V)
-            vstoreV(row ? vloadV(0, row + l) : (floatV)(0), 0, to + l);
+            vstoreV(vloadV(0, row + l), 0, to + l);
         for (; l < D; l++)
-            to[l] = row ? row[l] : 0.0f;
+            to[l] = row[l];
     }
 }
