@@ -417,12 +417,14 @@ static scl_status pass_padding_cpu(const attention_job *j, scl_error *err)
     cl_arg_int(&args, a->k_col);
     cl_arg_int(&args, a->v_col);
     cl_arg_float(&args, a->scale);
-    cl_arg_long(&args, l->q_rows);
-    cl_arg_long(&args, l->dout_rows);
-    cl_arg_long(&args, l->has_rel ? l->terms : 0);
-    cl_arg_long(&args, l->dq_parts);
-    cl_arg_long(&args, l->has_rel ? l->col_parts : 0);
-    cl_arg_long(&args, l->pad_parts);
+    const int64_t at[] = {l->q_rows,
+                          l->dout_rows,
+                          l->has_rel ? l->terms : 0,
+                          l->dq_parts,
+                          l->has_rel ? l->col_parts : 0,
+                          l->pad_parts};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        cl_arg_long(&args, at[i]);
     cl_arg_int(&args, l->key_chunks);
     cl_arg_int(&args, l->query_tiles);
     arg_query_values(&args, l, j->b->workspace);
