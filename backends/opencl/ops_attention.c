@@ -1,167 +1,22 @@
-/* ops_attention.c — attention and its gradients: the workspace, and the order of the kernels. */
-#include "opencl/opencl.h"
+/* ops_attention.c — attention and its gradients: the order of the kernels, and what each is given.
+ */
+#include "opencl/attention_layout.h"
 
 #include <stdio.h>
 
-/* Input places of ATTENTION, then those ATTENTION_BACKWARD adds; outputs Q .. PAD of the latter. */
-enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
-
-#define LOCAL_TILE_BYTES 8192
-#define NOT_USED         ((int64_t)-1)
-
-/* Sizes of one attention on one device, and where its parts lie in the workspace, in floats. */
-typedef struct attention_layout {
-    const scl_attention_attr *attr;
-    bool backward, cpu, has_rel, has_pad_grad;
-    int64_t batch, win_h, win_w, windows_x, windows, groups;
-    int64_t queries, keys; /* of a window, at most */
-    int64_t tile_rows;     /* cpu: queries or keys of a work-item */
-    int64_t block;         /* tokens of a block (cpu) or local tile */
-    int64_t blocks, block_panels, block_floats, query_tiles; /* cpu */
-    int64_t key_chunks; /* work-items that share a window and head's keys in backward */
-    int64_t blocks_each;
-    int64_t tables, terms_each, terms, table_parts;
-    int64_t k_panels, v_panels, q_columns, dout_columns, q_rows, k_rows, v_rows, dout_rows;
-    int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, dq_parts, col_parts, pad_parts;
-    int64_t total;
-} attention_layout;
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static int64_t take(attention_layout *l, bool used, int64_t floats)
-{
-    int64_t at = used ? l->total : NOT_USED;
-    l->total += used ? (floats + 31) / 32 * 32 : 0;
-    return at;
-}
-
-static int64_t rounded_up(int64_t value, int64_t multiple)
-{
-    return ceil_div(value, multiple) * multiple;
-}
-
-/* The blocks of a CPU device: multiples of a key row, so that each begins with one, and of about
- * the same size. */
-static void choose_blocks(attention_layout *l, const cl_device *device)
-{
-    int64_t unit = l->has_rel ? l->win_w : 1, units = l->keys / unit;
-    int64_t about = device->tuning.attention_block, most = about > unit ? about / unit : 1;
-    l->block = ceil_div(units, ceil_div(units, most)) * unit;
-    l->blocks = ceil_div(l->keys, l->block);
-    int64_t padded = rounded_up(l->block, device->tuning.vector_width);
-    l->block_panels = ceil_div(padded, 2 * device->tuning.vector_width);
-    l->block_floats = padded * l->attr->head_dim;
-}
-
-static void choose_tiles(attention_layout *l, const cl_device *device)
-{
-    l->tile_rows = l->cpu ? device->tuning.gemm_rows : 1;
-    if (l->cpu) {
-        choose_blocks(l, device);
-        return;
-    }
-    int64_t row = l->attr->head_dim * (int64_t)sizeof(cl_float);
-    l->block = LOCAL_TILE_BYTES / row > 32 ? 32 : LOCAL_TILE_BYTES / row;
-    l->block = l->block < 1 ? 1 : l->block;
-}
-
-/* Keys are shared out only as far as windows and heads do not already keep every core busy. */
-static void choose_chunks(attention_layout *l, const cl_device *device)
-{
-    if (!l->cpu) {
-        l->key_chunks = l->keys;
-        return;
-    }
-    int64_t wanted = ceil_div(4 * (int64_t)device->base.info.compute_units, l->groups);
-    l->blocks_each = ceil_div(l->blocks, wanted < l->blocks ? wanted : l->blocks);
-    l->key_chunks = ceil_div(l->blocks, l->blocks_each);
-}
-
-static int64_t table_rows(const attention_layout *l)
-{
-    return 2 * l->win_h - 1 + 2 * l->win_w - 1;
-}
-
-/* Parts of the padding's gradient, of a window and head. */
-static int64_t pad_parts_each(const attention_layout *l)
-{
-    return l->cpu ? 1 : l->key_chunks;
-}
-
-/* The parts of the workspace that kernels of CPU devices use. */
-static void place_cpu_parts(attention_layout *l, const cl_device *device)
-{
-    int64_t head_dim = l->attr->head_dim, v = device->tuning.vector_width;
-    int64_t slots = l->queries * l->groups, tiles = l->groups * l->query_tiles;
-    int64_t key_floats = l->groups * l->blocks * l->block_floats;
-    int64_t key_rows = l->groups * l->keys * head_dim, query_rows = slots * head_dim;
-    int64_t columns = tiles * l->tile_rows * head_dim, parts = l->key_chunks * slots;
-    l->terms_each = l->tile_rows * (rounded_up(l->win_h, v) + rounded_up(l->win_w, v));
-    l->tables = take(l, l->has_rel, head_dim * (table_rows(l) + 2 * v));
-    l->k_panels = take(l, true, key_floats);
-    l->v_rows = take(l, !l->backward, key_rows);
-    l->v_panels = take(l, l->backward, key_floats);
-    l->k_rows = take(l, l->backward, key_rows);
-    l->q_rows = take(l, l->backward, query_rows);
-    l->dout_rows = take(l, l->backward, query_rows);
-    l->q_columns = take(l, l->backward, columns);
-    l->dout_columns = take(l, l->backward, columns);
-    l->terms = take(l, l->backward && l->has_rel, tiles * l->terms_each);
-    l->dq_parts = take(l, l->backward, parts * head_dim);
-    l->col_parts = take(l, l->backward && l->has_rel, parts * l->win_w);
-    l->table_parts = take(l, l->backward && l->has_rel, l->groups * table_rows(l) * head_dim);
-}
-
-static attention_layout lay_out(const cl_device *device, const scl_node *node)
-{
-    const scl_attention_attr *a = &node->attr.attention;
-    attention_layout l = {.attr = a,
-                          .backward = node->op == SCL_OP_ATTENTION_BACKWARD,
-                          .cpu = device->tuning.cpu_kernels,
-                          .has_rel = node->inputs[REL_H] != NULL,
-                          .batch = node->inputs[Q]->shape.dim[0]};
-    bool windowed = a->window > 0;
-    l.has_pad_grad = l.backward && node->outputs[PAD] != NULL;
-    l.win_h = windowed ? a->window : a->k_h;
-    l.win_w = windowed ? a->window : a->k_w;
-    l.windows_x = windowed ? ceil_div(a->k_w, a->window) : 1;
-    l.windows = windowed ? l.windows_x * ceil_div(a->k_h, a->window) : 1;
-    l.groups = l.batch * l.windows * a->heads;
-    l.queries = windowed ? a->window * a->window : a->q_h * a->q_w;
-    l.keys = l.win_h * l.win_w;
-    choose_tiles(&l, device);
-    choose_chunks(&l, device);
-    l.query_tiles = ceil_div(l.queries, l.tile_rows);
-    if (l.cpu)
-        place_cpu_parts(&l, device);
-    int64_t slots = l.queries * l.groups;
-    bool rel_grad = l.has_rel && l.backward, rel_values = l.has_rel && !l.cpu;
-    l.lse = take(&l, l.backward, slots);
-    l.delta = take(&l, l.backward, slots);
-    l.by_row = take(&l, rel_values, slots * l.win_h);
-    l.by_col = take(&l, rel_values, slots * l.win_w);
-    l.d_by_row = take(&l, rel_grad, slots * l.win_h);
-    l.d_by_col = take(&l, rel_grad, slots * l.win_w);
-    l.pad_parts = take(&l, l.has_pad_grad, l.groups * pad_parts_each(&l) * 2 * a->head_dim);
-    return l;
-}
-
 static size_t attention_workspace(cl_device *device, const scl_node *node)
 {
-    return (size_t)lay_out(device, node).total * sizeof(cl_float);
+    return (size_t)cl_attention_lay_out(device, node).total * sizeof(cl_float);
 }
 
-static void make_options(const attention_layout *l, const cl_device *device, char options[160])
+static void make_options(const cl_attention_layout *l, const cl_device *device, char options[160])
 {
     snprintf(options, 160, "-DD=%d -DREL_H=%d -DREL_W=%d %s=%d -DMR=%d", (int)l->attr->head_dim,
              l->has_rel ? (int)l->win_h : 0, l->has_rel ? (int)l->win_w : 0,
              l->cpu ? "-DKB" : "-DTILE", (int)l->block, device->tuning.gemm_rows);
 }
 
-static void arg_geometry(cl_args *args, const attention_layout *l)
+static void arg_geometry(cl_args *args, const cl_attention_layout *l)
 {
     const scl_attention_attr *a = l->attr;
     const int64_t values[] = {a->q_h,   a->q_w,       a->k_h,     a->k_w,       l->win_h,
@@ -170,12 +25,13 @@ static void arg_geometry(cl_args *args, const attention_layout *l)
         cl_arg_int(args, values[i]);
 }
 
-static void arg_query_values(cl_args *args, const attention_layout *l, const scl_buffer *workspace)
+static void arg_query_values(cl_args *args, const cl_attention_layout *l,
+                             const scl_buffer *workspace)
 {
     cl_arg_buffer(args, workspace);
     const int64_t at[] = {l->lse, l->delta, l->by_row, l->by_col, l->d_by_row, l->d_by_col};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
-        cl_arg_long(args, at[i] == NOT_USED ? 0 : at[i]);
+        cl_arg_long(args, at[i] == CL_NOT_USED ? 0 : at[i]);
     cl_arg_int(args, l->queries);
 }
 
@@ -185,7 +41,7 @@ typedef struct attention_job {
     const scl_binding *b;
     scl_launch *launch;
     const char *options;
-    attention_layout l;
+    cl_attention_layout l;
 } attention_job;
 
 static int64_t stride_of(const attention_job *j, int input)
@@ -250,8 +106,8 @@ static scl_status pack_rows(const attention_job *j, int input, int64_t at, scl_e
     cl_arg_int(&args, keys);
     cl_arg_int(&args, count);
     arg_geometry(&args, &j->l);
-    int64_t items = ceil_div(count, j->device->tuning.vector_width);
-    return add_groups(j, cpu_file(j), "pack_rows", items, &args, err);
+    size_t items = cl_ceil_div((size_t)count, (size_t)j->device->tuning.vector_width);
+    return add_groups(j, cpu_file(j), "pack_rows", (int64_t)items, &args, err);
 }
 
 static scl_status pack_tables(const attention_job *j, scl_error *err)
@@ -292,7 +148,7 @@ static scl_status relative_terms(const attention_job *j, scl_error *err)
 
 static scl_status forward_cpu(const attention_job *j, scl_error *err)
 {
-    const attention_layout *l = &j->l;
+    const cl_attention_layout *l = &j->l;
     SCL_TRY(pack_tables(j, err));
     SCL_TRY(pack_panels(j, K, l->k_panels, err));
     SCL_TRY(pack_rows(j, V, l->v_rows, err));
@@ -343,7 +199,7 @@ static scl_status prepare_attention(cl_device *device, const scl_binding *b, scl
                          .b = b,
                          .launch = launch,
                          .options = options,
-                         .l = lay_out(device, b->node)};
+                         .l = cl_attention_lay_out(device, b->node)};
     make_options(&job.l, device, options);
     return job.l.cpu ? forward_cpu(&job, err) : forward_generic(&job, err);
 }
@@ -393,7 +249,7 @@ static void arg_key_gradients(cl_args *args, const attention_job *j)
 
 static scl_status pack_for_backward(const attention_job *j, scl_error *err)
 {
-    const attention_layout *l = &j->l;
+    const cl_attention_layout *l = &j->l;
     SCL_TRY(pack_tables(j, err));
     SCL_TRY(pack_panels(j, K, l->k_panels, err));
     SCL_TRY(pack_panels(j, V, l->v_panels, err));
@@ -406,7 +262,7 @@ static scl_status pack_for_backward(const attention_job *j, scl_error *err)
 /* Also where no window of the grid is padded, if the padding's gradient is asked for. */
 static scl_status pass_padding_cpu(const attention_job *j, scl_error *err)
 {
-    const attention_layout *l = &j->l;
+    const cl_attention_layout *l = &j->l;
     const scl_attention_attr *a = l->attr;
     bool padded = a->window > 0 && (a->k_h % a->window != 0 || a->k_w % a->window != 0);
     if (!padded && !l->has_pad_grad)
@@ -435,7 +291,7 @@ static scl_status pass_padding_cpu(const attention_job *j, scl_error *err)
 static scl_status backward_cpu(const attention_job *j, scl_error *err)
 {
     SCL_TRY(pack_for_backward(j, err));
-    const attention_layout *l = &j->l;
+    const cl_attention_layout *l = &j->l;
     cl_args args = {0};
     cl_arg_buffer(&args, j->b->inputs[KEY_COUNT]);
     arg_key_gradients(&args, j);
@@ -511,7 +367,7 @@ static scl_status sum_pad(const attention_job *j, scl_error *err)
     cl_arg_int(&args, j->l.batch);
     cl_arg_int(&args, j->l.windows);
     cl_arg_int(&args, j->l.attr->heads);
-    cl_arg_int(&args, pad_parts_each(&j->l));
+    cl_arg_int(&args, j->l.pad_parts_each);
     cl_arg_int(&args, j->l.attr->k_col);
     cl_arg_int(&args, j->l.attr->v_col);
     cl_work work = {.file = "attention_sums",
@@ -549,7 +405,7 @@ static scl_status sum_table(const attention_job *j, int output, scl_error *err)
 /* The gradients of both tables on CPU devices: a part per window and head, and their sum. */
 static scl_status sum_tables_cpu(const attention_job *j, scl_error *err)
 {
-    const attention_layout *l = &j->l;
+    const cl_attention_layout *l = &j->l;
     cl_args args = {0};
     cl_arg_int(&args, l->attr->heads);
     cl_arg_long(&args, l->q_rows);
@@ -566,7 +422,7 @@ static scl_status sum_tables_cpu(const attention_job *j, scl_error *err)
     cl_work work = {.file = "cpu/attention_backward",
                     .kernel = "sum_table_parts",
                     .options = j->options,
-                    .global = {(size_t)table_rows(l)},
+                    .global = {(size_t)l->table_rows},
                     .local = {1}};
     return cl_launch_add(j->device, j->launch, &work, &args, err);
 }
@@ -591,7 +447,7 @@ static scl_status prepare_backward(cl_device *device, const scl_binding *b, scl_
                          .b = b,
                          .launch = launch,
                          .options = options,
-                         .l = lay_out(device, b->node)};
+                         .l = cl_attention_lay_out(device, b->node)};
     make_options(&job.l, device, options);
     SCL_TRY(job.l.cpu ? backward_cpu(&job, err) : backward_generic(&job, err));
     if (job.l.has_pad_grad)

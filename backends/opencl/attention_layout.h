@@ -1,0 +1,34 @@
+/* attention_layout.h — how an attention is cut up on a device, and its workspace. */
+#ifndef SCL_OPENCL_ATTENTION_LAYOUT_H
+#define SCL_OPENCL_ATTENTION_LAYOUT_H
+
+#include "opencl/opencl.h"
+
+/* Input places of ATTENTION, then those ATTENTION_BACKWARD adds; outputs Q .. PAD of the latter. */
+enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
+
+#define CL_NOT_USED ((int64_t)-1)
+
+/* Sizes of one attention on one device, and where its parts lie in the workspace, in floats. */
+typedef struct cl_attention_layout {
+    const scl_attention_attr *attr;
+    bool backward, cpu, has_rel, has_pad_grad;
+    int64_t batch, win_h, win_w, windows_x, windows, groups;
+    int64_t queries, keys; /* of a window, at most */
+    int64_t tile_rows;     /* cpu: queries or keys of a work-item */
+    int64_t block;         /* tokens of a block (cpu) or local tile */
+    int64_t blocks, block_panels, block_floats, query_tiles; /* cpu */
+    int64_t key_chunks; /* work-items that share a window and head's keys in backward */
+    int64_t blocks_each;
+    int64_t table_rows;     /* of both tables of relative positions */
+    int64_t pad_parts_each; /* of the padding's gradient, of a window and head */
+    int64_t tables, terms_each, terms, table_parts;
+    int64_t k_panels, v_panels, q_columns, dout_columns, q_rows, k_rows, v_rows, dout_rows;
+    int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, dq_parts, col_parts, pad_parts;
+    int64_t total;
+} cl_attention_layout;
+
+/* Of a node ATTENTION or ATTENTION_BACKWARD. */
+cl_attention_layout cl_attention_lay_out(const cl_device *device, const scl_node *node);
+
+#endif
