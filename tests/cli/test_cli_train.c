@@ -152,6 +152,32 @@ static void a_second_interrupt_ends_at_once(void **state)
     EXPECT(0, "", "info", "runs/dear/checkpoints/last.safetensors");
 }
 
+/* The time that the child has run, in ticks. */
+static long ticks_of(pid_t child)
+{
+    char path[64], text[1024] = {0};
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)child);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    long user = 0, system = 0;
+    const char *after_name = strrchr(text, ')');
+    assert_int_equal(
+        sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system),
+        2);
+    return user + system;
+}
+
+/* Until it has done nothing for a second. */
+static void wait_for_rest(pid_t child)
+{
+    for (long before = -1, now = 0; before != now; now = ticks_of(child)) {
+        before = now;
+        sleep_seconds(1);
+    }
+}
+
 /* Its last words wait for a full pipe: training is over, and what comes now changes nothing. */
 static void an_interrupt_after_the_end_changes_nothing(void **state)
 {
@@ -166,7 +192,7 @@ static void an_interrupt_after_the_end_changes_nothing(void **state)
         (const char *const[]){"train", "train.yaml", "name=ended", "train.samples=0", NULL},
         "pipe");
     wait_for_lines("runs/ended/results.csv", 2);
-    sleep_seconds(1);
+    wait_for_rest(child);
     kill(child, SIGINT);
     sleep_seconds(0.5);
     kill(child, SIGINT);

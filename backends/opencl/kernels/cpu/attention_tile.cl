@@ -16,8 +16,8 @@
 #define COL_SPAN ((REL_W + V - 1) / V * V)
 #define NO_LOGIT -3.0e38f
 
-/* The part of a tile's row that has `count` keys, in whole vectors. */
-#define ROW_END(count) (((count) + V - 1) / V * V)
+/* The part of a tile's row that is multiplied for `count` keys: whole panels. */
+#define ROW_END(count) min(KBP, ((count) + NR - 1) / NR * NR)
 
 #define LOG2_E   1.44269504088896341f
 #define LN_2     0.69314718055994530942f
