@@ -4,7 +4,9 @@
 #include "graph/ops.h"
 
 #define SHARE_VALUES 16384 /* of a gradient, that one group squares and sums */
-#define NORM_MEMBERS 8     /* gradients in a launch, as many as square_sums takes */
+#define MEMBERS      8     /* tensors of a launch, as many as square_sums and adam take */
+
+_Static_assert(SCL_ADAM_MEMBERS == MEMBERS, "a node of Adam is one launch");
 
 static size_t count_of(const scl_tensor *tensor)
 {
@@ -43,9 +45,9 @@ static scl_status add_square_sums(cl_device *device, const scl_binding *b, int f
 {
     size_t group = (size_t)device->tuning.group_size, most = 0;
     int members = b->node->input_count - first;
-    members = members < NORM_MEMBERS ? members : NORM_MEMBERS;
+    members = members < MEMBERS ? members : MEMBERS;
     cl_args args = {0};
-    for (int i = 0; i < NORM_MEMBERS; i++) {
+    for (int i = 0; i < MEMBERS; i++) {
         int input = first + (i < members ? i : 0); /* of those that are not there, no group runs */
         size_t count = count_of(b->node->inputs[input]), shares = cl_ceil_div(count, SHARE_VALUES);
         cl_arg_buffer(&args, b->inputs[input]);
@@ -69,7 +71,7 @@ static scl_status prepare_global_norm(cl_device *device, const scl_binding *b, s
                                       scl_error *err)
 {
     size_t start = 0;
-    for (int i = 0; i < b->node->input_count; i += NORM_MEMBERS)
+    for (int i = 0; i < b->node->input_count; i += MEMBERS)
         SCL_TRY(add_square_sums(device, b, i, &start, launch, err));
     cl_args args = {0};
     cl_arg_buffer(&args, b->workspace);
@@ -103,7 +105,7 @@ static scl_status prepare_adam(cl_device *device, const scl_binding *b, scl_laun
     int constants = b->node->input_count - 2;
     size_t most = 0;
     cl_args args = {0};
-    for (int i = 0; i < 4 * SCL_ADAM_MEMBERS; i += 4) {
+    for (int i = 0; i < 4 * MEMBERS; i += 4) {
         int member = i < constants ? i : 0; /* of those that are not there, nothing runs */
         size_t count = count_of(b->node->inputs[member]);
         for (int k = 0; k < 4; k++)

@@ -63,7 +63,8 @@ static scl_status open_block(const scl_bench_setup *setup, const void *what, scl
     return scl_bench_graph_work(setup, g, first, NULL, work, err);
 }
 
-/* Of the decoder: a few tokens and the image attend to each other, at half the width. */
+/* Of the decoder where its tokens are many or an adapter is on its layers, so that pixels are
+ * projected: tokens and the image attend to each other, at half the width. */
 typedef struct cross_case {
     bool to_image, backward; /* the tokens attend to the image */
 } cross_case;
@@ -128,8 +129,8 @@ static const scl_bench_case cases[] = {
     BLOCK("window80", 16, 80, true, "windowed attention, 16 heads of 80"),
     BLOCK("window32", 8, 32, true, "windowed attention, 8 heads of 32"),
     BLOCK("window16", 8, 16, true, "windowed attention, 8 heads of 16"),
-    CROSS("token_to_image", true, "the decoder's tokens attend to the image"),
-    CROSS("image_to_token", false, "the image attends to the decoder's tokens"),
+    CROSS("token_to_image", true, "the decoder's tokens attend to projected pixels"),
+    CROSS("image_to_token", false, "projected pixels attend to the decoder's tokens"),
 };
 
 const scl_bench_family scl_bench_attention = {cases, sizeof cases / sizeof *cases};

@@ -25,10 +25,11 @@ static bool fits(scl_graph *g, scl_op op, const scl_tensor *param, const scl_ten
 {
     if (param == NULL || grad == NULL)
         return false;
-    if (!scl_shape_equal(param->shape, grad->shape))
+    bool equal = scl_shape_equal(param->shape, grad->shape);
+    if (!equal)
         scl_graph_fail(g, "%s: the gradient's shape differs from that of %s",
                        scl_op_describe(op)->name, param->name);
-    return scl_shape_equal(param->shape, grad->shape);
+    return equal;
 }
 
 static scl_tensor *update(scl_graph *g, scl_op op, scl_tensor *const *inputs, int count,

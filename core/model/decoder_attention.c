@@ -79,52 +79,57 @@ scl_tensor *scl_attend_tokens(const scl_sam *m, const char *name, scl_tensor *q,
 
 /* ---- few tokens, pixels as they are */
 
-/* The weights of the two layers of the pixels, when it is better not to run these. */
-static bool absorbs(const layer *l, const char *first, const char *second, projection *a,
-                    projection *b)
+/* What few tokens save must outweigh what they take. */
+static bool are_few(const layer *l)
 {
-    bool out = second[0] == 'o';
-    const char *name = scl_layer_name(l->m, "%s.%s", l->name, first);
-    if (!scl_layer_plain(l->m, name, l->dim, l->width, &a->weight, &a->bias))
-        return false;
-    name = scl_layer_name(l->m, "%s.%s", l->name, second);
-    if (!scl_layer_plain(l->m, name, out ? l->width : l->dim, out ? l->dim : l->width, &b->weight,
-                         &b->bias))
-        return false;
     int64_t rows = l->heads * l->tokens;
     return (double)(rows * (l->pixels + l->width)) < WORTH * (double)(l->pixels * l->width);
+}
+
+/* Whether a layer of the pixels is what its weights say. */
+static bool is_plain(const layer *l, const char *which, int64_t in, int64_t out, projection *p)
+{
+    const char *name = scl_layer_name(l->m, "%s.%s", l->name, which);
+    return scl_layer_plain(l->m, name, in, out, &p->weight, &p->bias);
+}
+
+/* rows x columns values of the graph's, to be filled. */
+static float *table_for(const layer *l, int64_t rows, int64_t columns)
+{
+    size_t bytes = (size_t)(rows * columns) * sizeof(float);
+    float *values = scl_arena_alloc(&l->m->graph->arena, bytes);
+    if (values == NULL)
+        scl_graph_out_of_memory(l->m->graph, bytes, "a table of the mask decoder");
+    return values;
 }
 
 /* [1, heads, 1, width]: 1 where a column belongs to the head. */
 static scl_tensor *head_columns(const layer *l)
 {
-    scl_graph *g = l->m->graph;
-    size_t count = (size_t)(l->heads * l->width);
-    float *values = scl_arena_alloc(&g->arena, count * sizeof *values);
-    if (values == NULL)
-        return scl_graph_out_of_memory(g, count * sizeof *values, "the columns of heads");
-    for (size_t i = 0; i < count; i++) {
-        int64_t head = (int64_t)i / l->width, column = (int64_t)i % l->width;
+    float *values = table_for(l, l->heads, l->width);
+    for (int64_t i = 0; values != NULL && i < l->heads * l->width; i++) {
+        int64_t head = i / l->width, column = i % l->width;
         values[i] = column / (l->width / l->heads) == head ? 1.0f : 0.0f;
     }
-    return scl_constant(g, values, SCL_SHAPE(1, l->heads, 1, l->width));
+    return values == NULL ? NULL
+                          : scl_constant(l->m->graph, values, SCL_SHAPE(1, l->heads, 1, l->width));
 }
 
 /* [M, T, width] -> [M heads T, width], a head's columns in its rows and zeros elsewhere. */
-static scl_tensor *spread_heads(const layer *l, scl_tensor *x)
+static scl_tensor *spread_heads(const layer *l, scl_tensor *x, scl_tensor *columns)
 {
     scl_graph *g = l->m->graph;
     x = scl_reshape(g, x, SCL_SHAPE(l->masks, 1, l->tokens, l->width));
-    x = scl_mul(g, x, head_columns(l));
+    x = scl_mul(g, x, columns);
     return scl_reshape(g, x, SCL_SHAPE(l->masks * l->heads * l->tokens, l->width));
 }
 
 /* The way back; what a head has in columns of others goes. */
-static scl_tensor *gather_heads(const layer *l, scl_tensor *x)
+static scl_tensor *gather_heads(const layer *l, scl_tensor *x, scl_tensor *columns)
 {
     scl_graph *g = l->m->graph;
     x = scl_reshape(g, x, SCL_SHAPE(l->masks, l->heads, l->tokens, l->width));
-    x = scl_sum(g, scl_mul(g, x, head_columns(l)), 1, 1);
+    x = scl_sum(g, scl_mul(g, x, columns), 1, 1);
     return scl_reshape(g, x, SCL_SHAPE(l->masks, l->tokens, l->width));
 }
 
@@ -140,16 +145,18 @@ scl_tensor *scl_attend_pixels(const scl_sam *m, const char *name, scl_tensor *to
         return NULL;
     layer l = layer_of(m, name, tokens, keys->shape.dim[1], DOWNSAMPLE);
     projection k, v;
-    if (!absorbs(&l, "k_proj", "v_proj", &k, &v))
+    if (!are_few(&l) || !is_plain(&l, "k_proj", l.dim, l.width, &k) ||
+        !is_plain(&l, "v_proj", l.dim, l.width, &v))
         return attend(&l, tokens, keys, values, NULL);
     scl_graph *g = m->graph;
-    scl_tensor *q = spread_heads(&l, project(&l, "q_proj", tokens));
+    scl_tensor *columns = head_columns(&l);
+    scl_tensor *q = spread_heads(&l, project(&l, "q_proj", tokens), columns);
     const char *outer = scl_graph_scope(g, name);
     q = by_mask(&l, scl_matmul(g, q, k.weight, false, false, (float)l.scale));
     scl_tensor *share = scl_softmax(g, scl_matmul(g, q, keys, false, true, 1), 2);
     scl_tensor *seen = scl_matmul(g, share, values, false, false, 1);
     seen = scl_reshape(g, seen, SCL_SHAPE(l.masks * l.heads * l.tokens, l.dim));
-    seen = gather_heads(&l, scl_linear(g, seen, v.weight, NULL, 1));
+    seen = gather_heads(&l, scl_linear(g, seen, v.weight, NULL, 1), columns);
     seen = scl_add(g, seen, v.bias);
     g->scope = outer;
     return project_out(&l, seen);
@@ -159,13 +166,12 @@ scl_tensor *scl_attend_pixels(const scl_sam *m, const char *name, scl_tensor *to
 static scl_tensor *not_attended(const layer *l, scl_tensor *token_count)
 {
     scl_graph *g = l->m->graph;
-    int64_t rows = l->tokens + 1;
-    size_t count = (size_t)(rows * l->tokens);
-    float *values = scl_arena_alloc(&g->arena, count * sizeof *values);
+    int64_t rows = l->tokens + 1; /* row: how many count */
+    float *values = table_for(l, rows, l->tokens);
     if (values == NULL)
-        return scl_graph_out_of_memory(g, count * sizeof *values, "the limit of tokens");
-    for (size_t i = 0; i < count; i++) /* row: how many count */
-        values[i] = (int64_t)i % l->tokens < (int64_t)i / l->tokens ? 0 : NOT_ATTENDED;
+        return NULL;
+    for (int64_t i = 0; i < rows * l->tokens; i++)
+        values[i] = i % l->tokens < i / l->tokens ? 0 : NOT_ATTENDED;
     scl_tensor *limit = scl_constant(g, values, SCL_SHAPE(rows, l->tokens));
     limit = scl_matmul(g, scl_one_hot(g, token_count, rows, 1), limit, false, false, 1);
     return scl_reshape(g, limit, SCL_SHAPE(l->masks, 1, l->tokens, 1));
@@ -189,11 +195,13 @@ scl_tensor *scl_attend_from_pixels(const scl_sam *m, const char *name, scl_tenso
         return NULL;
     layer l = layer_of(m, name, keys, pixels->shape.dim[1], DOWNSAMPLE);
     projection q, out;
-    if (!absorbs(&l, "q_proj", "out_proj", &q, &out))
+    if (!are_few(&l) || !is_plain(&l, "q_proj", l.dim, l.width, &q) ||
+        !is_plain(&l, "out_proj", l.width, l.dim, &out))
         return attend(&l, pixels, keys, values, token_count);
     scl_graph *g = m->graph;
-    scl_tensor *k = spread_heads(&l, project(&l, "k_proj", keys));
-    scl_tensor *v = spread_heads(&l, project(&l, "v_proj", values));
+    scl_tensor *columns = head_columns(&l);
+    scl_tensor *k = spread_heads(&l, project(&l, "k_proj", keys), columns);
+    scl_tensor *v = spread_heads(&l, project(&l, "v_proj", values), columns);
     const char *outer = scl_graph_scope(g, name);
     scl_tensor *scores = by_mask(&l, scl_matmul(g, k, q.weight, false, false, (float)l.scale));
     scores = scl_matmul(g, scores, pixels, false, true, 1);

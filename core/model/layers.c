@@ -59,21 +59,6 @@ static scl_site site_of(const char *name, int64_t in, int64_t out)
         .struct_size = sizeof(scl_site), .name = name, .in_features = in, .out_features = out};
 }
 
-scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out)
-{
-    if (x == NULL)
-        return NULL;
-    int64_t in = x->shape.dim[x->shape.ndim - 1];
-    const char *outer = scl_graph_scope(m->graph, name);
-    scl_tensor *weight = weight_of(m, name, SCL_SHAPE(out, in), fan_in_init(in));
-    scl_tensor *y = scl_linear(m->graph, x, weight, bias_of(m, name, out, fan_in_init(in)), 1);
-    scl_site site = site_of(name, in, out);
-    if (y != NULL && wraps(m, &site))
-        y = m->adaptation->attach(m->adaptation->user, m->graph, &site, x, y);
-    m->graph->scope = outer;
-    return y;
-}
-
 bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out,
                      scl_tensor **weight, scl_tensor **bias)
 {
@@ -81,6 +66,22 @@ bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out
     *weight = weight_of(m, name, SCL_SHAPE(out, in), fan_in_init(in));
     *bias = bias_of(m, name, out, fan_in_init(in));
     return !wraps(m, &site);
+}
+
+scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out)
+{
+    if (x == NULL)
+        return NULL;
+    int64_t in = x->shape.dim[x->shape.ndim - 1];
+    const char *outer = scl_graph_scope(m->graph, name);
+    scl_tensor *weight, *bias;
+    bool plain = scl_layer_plain(m, name, in, out, &weight, &bias);
+    scl_tensor *y = scl_linear(m->graph, x, weight, bias, 1);
+    scl_site site = site_of(name, in, out);
+    if (y != NULL && !plain)
+        y = m->adaptation->attach(m->adaptation->user, m->graph, &site, x, y);
+    m->graph->scope = outer;
+    return y;
 }
 
 scl_tensor *scl_layer_linear_of_zero(const scl_sam *m, const char *name, int64_t in, int64_t out)

@@ -13,7 +13,7 @@ scl_tensor *scl_model_param(const scl_sam *m, const char *name, scl_shape shape,
 
 /* x [..., in] -> [..., out] by name.weight, name.bias; a site that adapters may wrap. */
 scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out);
-/* The weight [out, in] and bias [out] of a linear layer that no adapter wraps; false: one does. */
+/* The weight [out, in] and bias [out] of a linear layer; whether no adapter wraps it. */
 bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out,
                      scl_tensor **weight, scl_tensor **bias);
 /* What a linear layer makes of a row of zeros: its bias, unless an adapter changes that. [out] */

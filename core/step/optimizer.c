@@ -148,7 +148,6 @@ static void add_muon(scl_graph *g, const scl_train_config *train, scl_tensor *co
     }
     size_t found = 0, others = 0;
     for (size_t i = 0; i < count; i++) {
-        scl_optimizer_attr attr = attr_of(train, params[i]);
         scl_graph_scope(g, params[i]->name);
         if (!scl_muon_applies(g, params[i])) {
             updates[others++] = adam_of(g, train, params[i], grads[i]);
@@ -158,7 +157,7 @@ static void add_muon(scl_graph *g, const scl_train_config *train, scl_tensor *co
             (scl_muon_matrix){.param = params[i],
                               .grad = factor ? scl_mul(g, grads[i], factor) : grads[i],
                               .momentum = moment(g, SCL_MOMENT1_PREFIX, params[i]),
-                              .attr = attr};
+                              .attr = attr_of(train, params[i])};
     }
     add_adam(g, updates, others, hyper, factor);
     if (scl_graph_status(g, NULL) == SCL_OK)

@@ -74,8 +74,7 @@ attention(__global const float *q_all, __global const float *pad_row,
         add_weighted_rows(out, tile, KBP, 1, v + (size_t)first * D, D, count);
     }
     if (grid.count < win_h * win_w) {
-        padding pad = {pad_row ? pad_row + k_col + head * D : 0,
-                       pad_row ? pad_row + v_col + head * D : 0};
+        padding pad = padding_of(pad_row, k_col + head * D, v_col + head * D);
         for (int r = 0; r < queries; r++)
             attend_padding(out + r * D, top + r, sum + r, columns + r, by_row + r * ROW_SPAN,
                            by_col + r * COL_SPAN, pad, g, grid);

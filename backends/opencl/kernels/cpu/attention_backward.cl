@@ -286,8 +286,7 @@ pass_padding(__global const float *pad_row, int heads, int k_col, int v_col, flo
     int queries = keys.count < win_h * win_w ? w.q_rows * w.q_cols : 0;
     size_t group = (size_t)b * get_global_size(1) + hw, part = group * chunks;
     query_values values = QUERY_VALUES(group);
-    padding pad = {pad_row ? pad_row + k_col + head * D : 0,
-                   pad_row ? pad_row + v_col + head * D : 0};
+    padding pad = padding_of(pad_row, k_col + head * D, v_col + head * D);
     float sums[2 * D], terms[ROW_SPAN + COL_SPAN + 1];
     clear(sums, 2 * D);
     for (int slot = 0; slot < queries; slot++) {

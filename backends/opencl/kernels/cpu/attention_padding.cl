@@ -10,6 +10,13 @@ typedef struct {
     __global const float *k, *v;
 } padding;
 
+/* Of the head whose k and v begin at these columns; row NULL: zeros. */
+static inline padding padding_of(__global const float *row, int k_at, int v_at)
+{
+    padding pad = {row ? row + k_at : 0, row ? row + v_at : 0};
+    return pad;
+}
+
 /* 2^(term - most) along one axis of a rectangle, zeros outside of it. */
 typedef struct {
     float sum, most;
