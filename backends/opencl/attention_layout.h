@@ -5,7 +5,7 @@
 #include "opencl/opencl.h"
 
 /* Input places of ATTENTION, then those ATTENTION_BACKWARD adds; outputs Q .. PAD of the latter. */
-enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
+enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT, DLSE };
 
 #define CL_NOT_USED ((int64_t)-1)
 

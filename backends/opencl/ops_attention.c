@@ -207,7 +207,7 @@ static scl_status prepare_attention(cl_device *device, const scl_binding *b, scl
 static scl_status begin_queries_cpu(const attention_job *j, scl_error *err)
 {
     cl_args args = {0};
-    const int buffers[] = {Q, OUT, LSE, DOUT};
+    const int buffers[] = {Q, OUT, LSE, DOUT, DLSE};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         cl_arg_buffer(&args, j->b->inputs[buffers[i]]);
     cl_arg_int(&args, j->l.attr->heads);
@@ -319,7 +319,7 @@ static scl_status backward_cpu(const attention_job *j, scl_error *err)
 static scl_status backward_queries(const attention_job *j, scl_error *err)
 {
     cl_args args = {0};
-    for (int i = Q; i <= DOUT; i++)
+    for (int i = Q; i <= DLSE; i++)
         cl_arg_buffer(&args, j->b->inputs[i]);
     cl_arg_buffer(&args, j->b->outputs[Q]);
     cl_arg_int(&args, j->l.attr->heads);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT };
+enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT, DLSE };
 
 /* One head of one window of one batch item. */
 typedef struct head_view {
@@ -121,7 +121,7 @@ static void forward_query(const head_view *h, int64_t qy, int64_t qx)
     *lse_of(h, a->out[1], token) = lse;
 }
 
-/* With p the probability of a key and s its logit: ds = p (dout . v - dout . out). */
+/* With p the probability of a key and s its logit: ds = p (dout . v - dout . out + dlse). */
 static void backward_query(const head_view *h, int64_t qy, int64_t qx)
 {
     const reference_args *a = h->a;
@@ -131,6 +131,8 @@ static void backward_query(const head_view *h, int64_t qy, int64_t qx)
     double *grad_k = packed ? grad[Q] : grad[K], *grad_v = packed ? grad[Q] : grad[V];
     const double *dout = out_row(h, in[DOUT], token), *q = query(h, in[Q], y + qy, x + qx);
     double delta = dot(dout, out_row(h, in[OUT], token), d), lse = *lse_of(h, in[LSE], token);
+    if (in[DLSE] != NULL)
+        delta -= *lse_of(h, in[DLSE], token);
     double *dq = grad[Q] ? query(h, grad[Q], y + qy, x + qx) : NULL;
     FOR_EACH_KEY(h, ky, kx)
     {

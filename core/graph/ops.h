@@ -92,6 +92,8 @@ typedef struct scl_attention_inputs {
  * window, tokens outside the grid are keys whose k and v are `pad`; they are never queries. */
 scl_tensor *scl_attention(scl_graph *g, const scl_attention_inputs *in,
                           const scl_attention_attr *attr);
+/* Of a result of scl_attention: log(sum over keys of e^logit), [B, heads, Nq]. */
+scl_tensor *scl_attention_lse(const scl_tensor *attention);
 
 /* ---- ops_train.c */
 /* state += x; the result stands for the state after the update. */

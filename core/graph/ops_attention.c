@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Input places of ATTENTION; ATTENTION_BACKWARD has the same, then out, lse and dout. */
+/* Input places of ATTENTION; ATTENTION_BACKWARD has the same, then out, lse, dout and dlse. */
 enum {
     Q,
     K,
@@ -16,6 +16,7 @@ enum {
     OUT = FORWARD_INPUTS,
     LSE,
     DOUT,
+    DLSE,
     BACKWARD_INPUTS
 };
 
@@ -73,13 +74,20 @@ scl_tensor *scl_attention(scl_graph *g, const scl_attention_inputs *in,
     return out;
 }
 
+scl_tensor *scl_attention_lse(const scl_tensor *attention)
+{
+    return attention != NULL ? attention->producer->outputs[1] : NULL;
+}
+
 SCL_GRAD(attention)
 {
     scl_tensor *inputs[BACKWARD_INPUTS];
     memcpy(inputs, node->inputs, FORWARD_INPUTS * sizeof *inputs);
     inputs[OUT] = node->outputs[0];
     inputs[LSE] = node->outputs[1];
-    inputs[DOUT] = dy[0];
+    inputs[DOUT] =
+        dy[0] != NULL ? dy[0] : scl_broadcast(g, scl_scalar(g, 0), node->outputs[0]->shape);
+    inputs[DLSE] = dy[1];
     scl_node *back = scl_node_add(g, SCL_OP_ATTENTION_BACKWARD, inputs, BACKWARD_INPUTS, PAD + 1);
     if (back == NULL)
         return;

@@ -85,7 +85,18 @@ static scl_tensor *fourier(scl_graph *g, scl_tensor **x, const int64_t *n)
     return scl_mul(g, scl_fourier_features(g, coords, matrix), x[2]);
 }
 
-/* n: heads, head_dim, grid h, grid w, window; x: packed qkv, rel_h, rel_w, pad row. */
+/* The results of attention that are asked for, as one row: 0 the first, 1 the second, 2 both. */
+static scl_tensor *attention_results(scl_graph *g, scl_tensor *out, int64_t which)
+{
+    scl_tensor *lse = scl_attention_lse(out);
+    if (which == 0 || out == NULL)
+        return out;
+    scl_tensor *both[] = {scl_reshape(g, out, SCL_SHAPE(scl_shape_count(out->shape))),
+                          scl_reshape(g, lse, SCL_SHAPE(scl_shape_count(lse->shape)))};
+    return which == 1 ? both[1] : scl_concat(g, both, 2, 0);
+}
+
+/* n: heads, head_dim, grid h, grid w, window, results; x: packed qkv, rel_h, rel_w, pad row. */
 static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
     int64_t width = n[0] * n[1];
@@ -100,7 +111,7 @@ static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t 
                                .window = n[4],
                                .scale = 0.3};
     scl_attention_inputs in = {x[0], x[0], x[0], x[1], x[2], x[3], NULL};
-    return scl_attention(g, &in, &attr);
+    return attention_results(g, scl_attention(g, &in, &attr), n[5]);
 }
 
 /* n: heads, head_dim, queries, keys, use key counts; x: q, k, v apart. */
@@ -334,6 +345,12 @@ const op_case op_cases[] = {
      .shapes = {S3(2, 9, 64), S3(2, 9, 64), S3(2, 9, 64)}, .tolerance = 5e-6},
     {"attention with heads of 80", cross_attention, .n = {1, 80, 13, 19, 0},
      .shapes = {S3(1, 13, 80), S3(1, 19, 80), S3(1, 19, 80)}, .tolerance = 5e-6},
+    {"attention with the log of its sums", packed_attention, .n = {2, 8, 7, 5, 0, 2},
+     .shapes = {S3(2, 35, 48), S2(13, 8), S2(9, 8)}, .tolerance = 5e-6},
+    {"padded windows with the log of their sums", packed_attention, .n = {2, 8, 7, 5, 3, 2},
+     .shapes = {S3(2, 35, 48), S2(5, 8), S2(5, 8), S1(48)}, .tolerance = 5e-6},
+    {"the log of attention's sums alone", packed_attention, .n = {1, 20, 4, 4, 7, 1},
+     .shapes = {S3(1, 16, 60), S2(13, 20), S2(13, 20), S1(60)}, .tolerance = 5e-6},
     {"attention with heads of 7", cross_attention, .n = {3, 7, 13, 5, 0},
      .shapes = {S3(2, 13, 21), S3(2, 5, 21), S3(2, 5, 21)}, .tolerance = 5e-6},
 };

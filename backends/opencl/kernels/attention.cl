@@ -134,9 +134,9 @@ __kernel void backward_queries(__global const float *q_all, __global const float
                                __global const float *rel_w, __global const float *pad,
                                __global const int *key_counts, __global const float *out_all,
                                __global const float *lse_all, __global const float *dout_all,
-                               __global float *dq_all, int heads, int q_stride, int q_col,
-                               int k_stride, int k_col, int v_stride, int v_col, float scale,
-                               QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+                               __global const float *dlse_all, __global float *dq_all, int heads,
+                               int q_stride, int q_col, int k_stride, int k_col, int v_stride,
+                               int v_col, float scale, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     __local float k_tile[TILE * D], v_tile[TILE * D];
     geometry g = GEOMETRY;
@@ -152,8 +152,9 @@ __kernel void backward_queries(__global const float *q_all, __global const float
     size_t q_row = ((size_t)b * q_tokens + token) * q_stride + q_col + head * D;
     size_t out_row = (((size_t)b * q_tokens + token) * heads + head) * D;
 
-    float q[D], dout[D], dq[D], delta = 0, row_sum = 0;
-    float lse = lse_all[((size_t)b * heads + head) * q_tokens + token];
+    size_t sum_at = ((size_t)b * heads + head) * q_tokens + token;
+    float q[D], dout[D], dq[D], delta = dlse_all ? -dlse_all[sum_at] : 0.0f, row_sum = 0;
+    float lse = lse_all[sum_at];
     for (int l = 0; l < D; l++) {
         q[l] = q_all[q_row + l] * scale;
         dout[l] = dout_all[out_row + l];

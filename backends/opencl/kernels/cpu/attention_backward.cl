@@ -1,7 +1,7 @@
 /* cpu/attention_backward.cl - gradients of attention on CPU devices; the probabilities are computed
  * again (Dao et al., arXiv 2205.14135, algorithm 4).
  *
- * With p = exp(logit - lse), delta = dout . out and ds = p (dout . v - delta):
+ * With p = exp(logit - lse), delta = dout . out - dlse and ds = p (dout . v - delta):
  *   dq = scale sum ds k + relative terms,  dk = scale sum ds q,  dv = sum p dout.
  *
  * A work-item owns a chunk of the keys of one head of one window, and passes over all queries for
@@ -36,9 +36,10 @@ static inline void clear(__private float *to, int count)
  * and delta, the relative terms [tile][TERMS], and q and dout as columns [tile][D][MR]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 begin_queries(__global const float *q_all, __global const float *out_all,
-              __global const float *lse_all, __global const float *dout_all, int heads,
-              int q_stride, int q_col, float scale, long q_columns_at, long dout_columns_at,
-              long tables_at, long terms_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+              __global const float *lse_all, __global const float *dout_all,
+              __global const float *dlse_all, int heads, int q_stride, int q_col, float scale,
+              long q_columns_at, long dout_columns_at, long tables_at, long terms_at,
+              QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int first = get_global_id(0) * MR, hw = get_global_id(1), b = get_global_id(2);
@@ -59,9 +60,11 @@ begin_queries(__global const float *q_all, __global const float *out_all,
     for (int r = 0; r < queries; r++) {
         int token = query_token(g, w, first + r), slot = first + r;
         query_at[r] = token;
-        values.lse[slot] = lse_all[((size_t)b * heads + head) * q_tokens + token];
+        size_t sum_at = ((size_t)b * heads + head) * q_tokens + token;
+        values.lse[slot] = lse_all[sum_at];
         values.delta[slot] =
-            dot_rows(outs + (size_t)token * width, dout.data + (size_t)token * width);
+            dot_rows(outs + (size_t)token * width, dout.data + (size_t)token * width) -
+            (dlse_all ? dlse_all[sum_at] : 0.0f);
     }
     load_columns(columns, dout, query_at, queries, 1.0f);
     store_private(workspace + dout_columns_at + tile * D * MR, columns, D * MR);
