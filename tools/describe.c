@@ -87,18 +87,32 @@ static void add_patterns(cJSON *to, const char *key, const scl_param_strings *te
         cJSON_AddItemToArray(list, cJSON_CreateString(texts->items[i]));
 }
 
-static void add_adapter(cJSON *to, const scl_run_config *config)
+/* Names and parameters: null without an adapter, texts for one, lists of texts for several. */
+static void add_adapters(cJSON *to, const scl_run_config *config)
 {
-    if (!config->adapter.given || config->adapter.use == NULL) {
+    if (config->adapter.count == 0)
         cJSON_AddNullToObject(to, "adapter");
+    cJSON *names = cJSON_CreateArray(), *params = cJSON_CreateArray();
+    for (size_t i = 0; i < config->adapter.count; i++) {
+        const scl_adapter_config *adapter = &config->adapter.items[i];
+        scl_str text = {0};
+        if (adapter->params.node != NULL)
+            scl_yaml_write(adapter->params.node, &text);
+        cJSON_AddItemToArray(names, cJSON_CreateString(adapter->use != NULL ? adapter->use : ""));
+        cJSON_AddItemToArray(params, cJSON_CreateString(scl_str_text(&text)));
+        scl_str_free(&text);
+    }
+    if (config->adapter.count > 1) {
+        cJSON_AddItemToObject(to, "adapter", names);
+        cJSON_AddItemToObject(to, "adapter_params", params);
         return;
     }
-    scl_str params = {0};
-    cJSON_AddStringToObject(to, "adapter", config->adapter.use);
-    if (config->adapter.params.node != NULL)
-        scl_yaml_write(config->adapter.params.node, &params);
-    cJSON_AddStringToObject(to, "adapter_params", scl_str_text(&params));
-    scl_str_free(&params);
+    if (config->adapter.count == 1) {
+        cJSON_AddItemToObject(to, "adapter", cJSON_DetachItemFromArray(names, 0));
+        cJSON_AddItemToObject(to, "adapter_params", cJSON_DetachItemFromArray(params, 0));
+    }
+    cJSON_Delete(names);
+    cJSON_Delete(params);
 }
 
 static void add_run(cJSON *to, const scl_run_config *config)
@@ -113,7 +127,7 @@ static void add_run(cJSON *to, const scl_run_config *config)
         cJSON_AddNumberToObject(to, "classes", (double)config->data.classes);
     if (config->data.class_names.count > 0)
         add_patterns(to, "class_names", &config->data.class_names);
-    add_adapter(to, config);
+    add_adapters(to, config);
     add_patterns(to, "train_also", &config->train_also);
     if (config->model.checkpoint != NULL)
         cJSON_AddStringToObject(to, "base", config->model.checkpoint);

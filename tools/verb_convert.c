@@ -28,7 +28,8 @@ static scl_status refuse_own_parameters(const cli_model *m, const scl_graph *bas
             return scl_fail(err, SCL_BAD_CONFIG,
                             "%s cannot be converted: the adapter `%s` has parameters of its own "
                             "(such as \"%s\"), and merging them into the model is not possible yet",
-                            m->tuned.weights.path, m->tuned.config.adapter.use, tensor->name);
+                            m->tuned.weights.path, m->tuned.config.adapter.items[0].use,
+                            tensor->name);
     }
     return SCL_OK;
 }

@@ -122,8 +122,11 @@ static void describe_pattern(run_check *c, const char *what, const char *pattern
                 tensors, values);
 }
 
-static void describe_adapter(run_check *c)
+static void describe_adapters(run_check *c)
 {
+    scl_str labels = {0};
+    for (size_t i = 0; i < c->plugins.adapter_count; i++)
+        scl_str_add(&labels, "%s%s", i > 0 ? ", " : "", c->plugins.adapters[i].label);
     size_t tensors = 0;
     int64_t values = 0;
     for (size_t i = 0; i < c->model.catalog->tensor_count; i++) {
@@ -133,7 +136,9 @@ static void describe_adapter(run_check *c)
         values += own ? scl_shape_count(t->shape) : 0;
     }
     scl_str_add(&c->summary, "%-10s %s, with %zu tensors of its own, %" PRId64 " values\n",
-                "adapter", c->plugins.adapter.label, tensors, values);
+                c->plugins.adapter_count > 1 ? "adapters" : "adapter", scl_str_text(&labels),
+                tensors, values);
+    scl_str_free(&labels);
 }
 
 static void describe_model(run_check *c)
@@ -147,8 +152,8 @@ static void describe_model(run_check *c)
                 c->config.model.checkpoint != NULL ? c->config.model.checkpoint : "random weights");
     scl_str_add(&c->summary, "%-10s %zu tensors, %" PRId64 " values (%.2f%%)\n", "trained", tensors,
                 trained, 100.0 * (double)trained / (double)all);
-    if (c->plugins.adapter.file.handle != NULL)
-        describe_adapter(c);
+    if (c->plugins.adapter_count > 0)
+        describe_adapters(c);
     for (uint64_t i = 0; i < c->config.train_also.count; i++)
         describe_pattern(c, "train_also", c->config.train_also.items[i]);
     for (size_t i = 0; i < c->config.train.param_groups.count; i++)

@@ -5,6 +5,7 @@
 #include "config/run_config_checks.h"
 #include "config/yaml_path.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void note_failed(scl_run_config *config, size_t bytes)
@@ -76,6 +77,18 @@ void scl_run_config_load(scl_run_config *config, const char *path, const char *c
 size_t scl_run_config_memory_budget(const scl_run_config *config)
 {
     return config->memory_budget == SCL_UNSET_INT ? 0 : (size_t)config->memory_budget;
+}
+
+const char *scl_run_config_adapter_path(const scl_run_config *config, size_t index, const char *key,
+                                        char path[SCL_ADAPTER_PATH])
+{
+    const scl_yaml_entry *entry =
+        config->root != NULL ? scl_yaml_path_find(config->root, "adapter") : NULL;
+    if (entry != NULL && entry->value->kind == SCL_YAML_LIST)
+        snprintf(path, SCL_ADAPTER_PATH, "adapter[%zu].%s", index, key);
+    else
+        snprintf(path, SCL_ADAPTER_PATH, "adapter.%s", key);
+    return path;
 }
 
 void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *params,

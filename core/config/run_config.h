@@ -91,8 +91,9 @@ typedef struct scl_data_config {
     int32_t mask_values;     /* scl_mask_values */
 } scl_data_config;
 
+#define SCL_ADAPTER_PATH 96 /* bytes that hold the path of an adapter */
+
 typedef struct scl_adapter_config {
-    int32_t given; /* 0: none */
     const char *use;
     scl_schema_params params;
 } scl_adapter_config;
@@ -179,7 +180,10 @@ typedef struct scl_run_config {
     scl_param_strings train_also; /* globs over parameter names */
     scl_model_config model;
     scl_data_config data;
-    scl_adapter_config adapter;
+    struct {
+        scl_adapter_config *items; /* in the order they change a layer */
+        size_t count;              /* 0: none */
+    } adapter;
     struct {
         scl_loss_config *items; /* at least one */
         size_t count;
@@ -208,11 +212,15 @@ void scl_run_config_load_text(scl_run_config *config, const char *path, const ch
 /* The bytes of `memory_budget`; 0: the run file sets none. */
 size_t scl_run_config_memory_budget(const scl_run_config *config);
 
-/* Reads a plugin's parameters against its table: `params` is config->adapter.params or that of a
- * loss, `path` its place ("adapter.params", "losses[1].params"). The result is a struct of `size`
- * zeroed bytes with every field of the table set, also kept in params->values; NULL when out of
- * memory or when the file was not YAML. The table must pass scl_schema_check_table and outlive the
- * config. */
+/* The place of an adapter's `key`: "adapter[1].use", or "adapter.use" where the run file has a map
+ * and no list. Returns path. */
+const char *scl_run_config_adapter_path(const scl_run_config *config, size_t index, const char *key,
+                                        char path[SCL_ADAPTER_PATH]);
+
+/* Reads a plugin's parameters against its table: `params` is that of an adapter or of a loss,
+ * `path` its place ("adapter.params", "losses[1].params"). The result is a struct of `size` zeroed
+ * bytes with every field of the table set, also kept in params->values; NULL when out of memory or
+ * when the file was not YAML. The table must pass scl_schema_check_table and outlive the config. */
 void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *params,
                                  const char *path, const scl_param *table, size_t count,
                                  size_t size);

@@ -55,9 +55,13 @@ static void check_name(scl_run_config *config)
 
 static void check_plugins(scl_run_config *config)
 {
-    if (config->adapter.given && config->adapter.use != NULL &&
-        strcmp(config->adapter.use, "none") == 0)
-        scl_run_config_complain(config, "adapter.use", "to use no adapter, write adapter: none");
+    for (size_t i = 0; i < config->adapter.count; i++) {
+        const char *use = config->adapter.items[i].use;
+        char path[SCL_ADAPTER_PATH];
+        if (use != NULL && strcmp(use, "none") == 0)
+            scl_run_config_complain(config, scl_run_config_adapter_path(config, i, "use", path),
+                                    "to use no adapter, write adapter: none");
+    }
     if (!is_sound(config, "losses"))
         return;
     double sum = 0;

@@ -15,6 +15,8 @@
     {#key, SCL_CHILD_MAP, offsetof(S, key), &schema, value, absent, example, help}
 #define MAPS(key, schema, value, example, help)                                                    \
     {#key, SCL_CHILD_MAPS, offsetof(S, key), &schema, value, NULL, example, help}
+#define SOME(key, schema, absent, example, help)                                                   \
+    {#key, SCL_CHILD_SOME, offsetof(S, key), &schema, "null", absent, example, help}
 #define PARAMS(example, help)                                                                      \
     {"params", SCL_CHILD_PARAMS, offsetof(S, params), NULL, "{}", NULL, example, help}
 /* clang-format on */
@@ -285,8 +287,8 @@ static const scl_schema_child root_children[] = {
     MAP(data, data_schema, NULL, NULL,
         "{train: {images: data/train/images, masks: data/train/masks}}",
         "images, masks, and how they are fed"),
-    MAP(adapter, adapter_schema, "null", "none", "{use: lora, params: {rank: 4}}",
-        "plugin that wraps layers of the model"),
+    SOME(adapter, adapter_schema, "none", "{use: lora, params: {rank: 4}}",
+         "plugin that changes layers of the model; a list: several, in their order"),
     MAPS(losses, loss_schema, "[{use: bce_with_logits}, {use: dice}]", "{use: dice, weight: 1.0}",
          "what training makes small: a weighted sum of plugins, at least one"),
     MAP(train, train_schema, "{}", NULL, "{epochs: 20, batch_size: 2}", "the training itself"),

@@ -178,6 +178,32 @@ static void read_maps(const section *s, const scl_schema_child *child, const scl
     memcpy((char *)out + child->offset, &list, sizeof list);
 }
 
+static void read_one_or_maps(const section *s, const scl_schema_child *child,
+                             const scl_yaml_entry *entry, void *out)
+{
+    const scl_yaml *node = entry != NULL ? entry->value : NULL;
+    scl_schema_list list = {0};
+    if (node != NULL && node->kind == SCL_YAML_LIST) {
+        read_maps(s, child, node, out);
+        return;
+    }
+    presence state = presence_of(child, node);
+    if (state == WRONG)
+        complain_of_kind(s, child, false, node);
+    if (state == PRESENT) {
+        list.items = scl_arena_alloc(s->reader->arena, child->schema->size);
+        list.count = list.items != NULL;
+    }
+    if (state == PRESENT && list.items == NULL)
+        note_failed(s, child->schema->size);
+    section below = {.reader = s->reader, .name = name_below(s, child->key, -1), .place = s->place};
+    if (entry != NULL)
+        below.place = entry->place;
+    if (list.count > 0)
+        read_section(&below, child->schema, node, list.items);
+    memcpy((char *)out + child->offset, &list, sizeof list);
+}
+
 static void read_maps_or_default(const section *s, const scl_schema_child *child,
                                  const scl_yaml_entry *entry, void *out)
 {
@@ -241,6 +267,8 @@ static void read_section(const section *s, const scl_schema *schema, const scl_y
             read_map(s, child, entry, out);
         else if (child->kind == SCL_CHILD_MAPS)
             read_maps_or_default(s, child, entry, out);
+        else if (child->kind == SCL_CHILD_SOME)
+            read_one_or_maps(s, child, entry, out);
         else
             keep_params(s, child, entry, out);
     }

@@ -12,10 +12,12 @@ typedef struct scl_schema scl_schema;
 typedef enum scl_child_kind {
     SCL_CHILD_MAP,   /* a map. Its struct, at offset, begins with `int32_t given` (0: absent) */
     SCL_CHILD_MAPS,  /* a list of maps: scl_schema_list at offset */
+    SCL_CHILD_SOME,  /* the same, and a map stands for a list of one; may be absent */
     SCL_CHILD_PARAMS /* the parameters of a plugin, kept as YAML: scl_schema_params at offset */
 } scl_child_kind;
 
-/* The layout of every SCL_CHILD_MAPS field; items points to `count` structs of the child. */
+/* The layout of every SCL_CHILD_MAPS and SCL_CHILD_SOME field; items points to `count` structs of
+ * the child. */
 typedef struct scl_schema_list {
     void *items;
     size_t count;

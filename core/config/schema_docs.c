@@ -131,7 +131,10 @@ void scl_schema_docs_table(const scl_param *params, size_t count, scl_str *out)
 static void add_child_row(scl_str *out, const scl_schema_child *child)
 {
     bool absent_word = child->absent != NULL && strcmp(child->default_value, "null") == 0;
-    add_row(out, child->key, child->kind == SCL_CHILD_MAPS ? "list of maps" : "map",
+    add_row(out, child->key,
+            child->kind == SCL_CHILD_MAPS   ? "list of maps"
+            : child->kind == SCL_CHILD_SOME ? "map or list of maps"
+                                            : "map",
             absent_word ? child->absent : child->default_value, "", child->help);
 }
 

@@ -35,6 +35,7 @@ static void write_flow_child(const scl_schema_child *child, const void *base, sc
         write_flow(child->schema, field, out);
         break;
     case SCL_CHILD_MAPS:
+    case SCL_CHILD_SOME:
         memcpy(&list, field, sizeof list);
         scl_str_add(out, "[");
         for (size_t i = 0; i < list.count; i++) {
@@ -83,11 +84,28 @@ static void write_list(const scl_schema_child *child, const void *base, int inde
     }
 }
 
+/* A list of one as its map, so that settings reach it by the same path as in most run files. */
+static void write_some(const scl_schema_child *child, const void *base, int indent, scl_str *out)
+{
+    scl_schema_list list;
+    memcpy(&list, (const char *)base + child->offset, sizeof list);
+    if (list.count > 1) {
+        write_list(child, base, indent, out);
+    } else if (list.count == 0) {
+        scl_str_add(out, "%*s%s: %s\n", indent, "", child->key, child->absent);
+    } else {
+        scl_str_add(out, "%*s%s:\n", indent, "", child->key);
+        write_block(child->schema, list.items, indent + 2, out);
+    }
+}
+
 static void write_child(const scl_schema_child *child, const void *base, int indent, scl_str *out)
 {
     scl_str_add(out, "%*s# %s\n", indent, "", child->help);
     if (child->kind == SCL_CHILD_MAPS) {
         write_list(child, base, indent, out);
+    } else if (child->kind == SCL_CHILD_SOME) {
+        write_some(child, base, indent, out);
     } else if (child->kind == SCL_CHILD_MAP && !is_given(child, base)) {
         scl_str_add(out, "%*s%s: %s\n", indent, "", child->key,
                     child->absent != NULL ? child->absent : "null");

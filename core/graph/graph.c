@@ -128,6 +128,7 @@ scl_tensor *scl_parameter(scl_graph *graph, const char *name, scl_shape shape, s
     bool is_new;
     scl_tensor *tensor = named(graph, name, SCL_TENSOR_PARAM, SCL_F32, shape, &is_new);
     if (is_new && tensor != NULL) {
+        tensor->scope = graph->scope;
         tensor->init = init;
         tensor->trained = trained;
         tensor->needs_grad = trained;

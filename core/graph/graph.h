@@ -38,6 +38,7 @@ struct scl_tensor {
     bool keep;       /* read by the host after the run: its place is not reused */
     scl_shape shape;
     const char *name;    /* PARAM, STATE, INPUT; NULL for most results */
+    const char *scope;   /* PARAM: the layer that made it */
     scl_node *producer;  /* RESULT */
     scl_tensor *base;    /* whose storage it uses: itself, unless a view or an in-place update */
     const float *values; /* CONSTANT float32 */

@@ -45,6 +45,9 @@ void scl_init_values(uint64_t seed, const char *name, scl_init init, float *valu
         case SCL_INIT_NORMAL:
             values[i] = init.scale * (float)scl_rng_normal(&rng);
             break;
+        case SCL_INIT_NEAR_ONE:
+            values[i] = 1 + init.scale * (float)scl_rng_normal(&rng);
+            break;
         case SCL_INIT_ONES:
             values[i] = 1;
             break;

@@ -1,4 +1,5 @@
 /* image_encoder.c — SAM's ViT with windowed and global attention (modeling/image_encoder.py). */
+#include "model/attend_more.h"
 #include "model/layers.h"
 
 #include <math.h>
@@ -13,9 +14,10 @@ static scl_tensor *relative_table(const scl_sam *m, const char *attn, char axis,
                            SCL_SHAPE(2 * side - 1, c->embed_dim / c->num_heads), (scl_init){0});
 }
 
-/* x [B, grid*grid, D]. Windows are a matter of the attention op; padded tokens enter it as what
- * qkv makes of zeros, because SAM pads after norm1. */
-static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x, int64_t window)
+/* x [B, grid*grid, D], more [T, D] or NULL. Windows are a matter of the attention op; padded tokens
+ * enter it as what qkv makes of zeros, because SAM pads after norm1. */
+static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x, scl_tensor *more,
+                             int64_t window)
 {
     const scl_sam_config *c = m->config;
     int64_t grid = scl_sam_grid(c), side = window > 0 ? window : grid;
@@ -45,22 +47,36 @@ static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x,
                                .scale = 1 / sqrt((double)head_dim)};
     const char *outer = scl_graph_scope(m->graph, attn);
     scl_tensor *y = scl_attention(m->graph, &in, &attr);
+    if (more != NULL)
+        y = scl_attend_more(m->graph, qkv, y, scl_layer_linear(m, qkv_name, more, 3 * c->embed_dim),
+                            &attr);
     m->graph->scope = outer;
-    return scl_layer_linear(m, scl_layer_name(m, "%s.proj", attn), y, c->embed_dim);
+    y = scl_layer_linear(m, scl_layer_name(m, "%s.proj", attn), y, c->embed_dim);
+    return scl_layer_adapt(m, SCL_SITE_BRANCH, attn, x, y);
+}
+
+static scl_tensor *mlp(const scl_sam *m, const char *block, scl_tensor *x)
+{
+    const char *name = scl_layer_name(m, "%s.mlp", block);
+    scl_tensor *y = scl_layer_linear(m, scl_layer_name(m, "%s.lin1", name), x, m->config->mlp_dim);
+    y = scl_gelu(m->graph, y);
+    y = scl_layer_linear(m, scl_layer_name(m, "%s.lin2", name), y, m->config->embed_dim);
+    return scl_layer_adapt(m, SCL_SITE_BRANCH, name, x, y);
 }
 
 static scl_tensor *block(const scl_sam *m, int64_t index, scl_tensor *x)
 {
     const scl_sam_config *c = m->config;
     const char *name = scl_layer_name(m, "image_encoder.blocks.%d", (int)index);
+    const char *norm1 = scl_layer_name(m, "%s.norm1", name);
     int64_t window = c->global_attn[index] ? 0 : c->window_size;
-    scl_tensor *y = scl_layer_norm_named(m, scl_layer_name(m, "%s.norm1", name), x, NORM_EPS);
-    x = scl_add(m->graph, x, attention(m, name, y, window));
-    y = scl_layer_norm_named(m, scl_layer_name(m, "%s.norm2", name), x, NORM_EPS);
-    y = scl_layer_linear(m, scl_layer_name(m, "%s.mlp.lin1", name), y, c->mlp_dim);
-    y = scl_gelu(m->graph, y);
-    y = scl_layer_linear(m, scl_layer_name(m, "%s.mlp.lin2", name), y, c->embed_dim);
-    return scl_add(m->graph, x, y);
+    scl_tensor *more = scl_layer_tokens(m, name, c->embed_dim), *y;
+    more = scl_layer_norm_named(m, norm1, more, NORM_EPS);
+    y = attention(m, name, scl_layer_norm_named(m, norm1, x, NORM_EPS), more, window);
+    scl_tensor *middle = scl_add(m->graph, x, y);
+    y = scl_layer_norm_named(m, scl_layer_name(m, "%s.norm2", name), middle, NORM_EPS);
+    y = scl_add(m->graph, middle, mlp(m, name, y));
+    return scl_layer_adapt(m, SCL_SITE_BLOCK, name, x, y);
 }
 
 static scl_tensor *neck(const scl_sam *m, scl_tensor *x)

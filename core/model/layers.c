@@ -53,16 +53,52 @@ static bool wraps(const scl_sam *m, const scl_site *site)
            m->adaptation->wraps(m->adaptation->user, site);
 }
 
-static scl_site site_of(const char *name, int64_t in, int64_t out)
+static scl_site site_of(scl_site_kind kind, const char *name, int64_t in, int64_t out)
 {
-    return (scl_site){
-        .struct_size = sizeof(scl_site), .name = name, .in_features = in, .out_features = out};
+    return (scl_site){.struct_size = sizeof(scl_site),
+                      .kind = kind,
+                      .name = name,
+                      .in_features = in,
+                      .out_features = out};
+}
+
+/* The layer's own weight and bias are told where it is wrapped. */
+static scl_tensor *adapt(const scl_sam *m, scl_site *site, scl_tensor *weight, scl_tensor *bias,
+                         scl_tensor *x, scl_tensor *y)
+{
+    if (y == NULL || !wraps(m, site))
+        return y;
+    site->weight = weight;
+    site->bias = bias;
+    return m->adaptation->attach(m->adaptation->user, m->graph, site, x, y);
+}
+
+static int64_t last_dim(const scl_tensor *x)
+{
+    return x->shape.dim[x->shape.ndim - 1];
+}
+
+scl_tensor *scl_layer_adapt(const scl_sam *m, scl_site_kind kind, const char *name, scl_tensor *x,
+                            scl_tensor *y)
+{
+    if (x == NULL || y == NULL)
+        return NULL;
+    scl_site site = site_of(kind, name, last_dim(x), last_dim(y));
+    return adapt(m, &site, NULL, NULL, x, y);
+}
+
+scl_tensor *scl_layer_tokens(const scl_sam *m, const char *name, int64_t dim)
+{
+    scl_site site = site_of(SCL_SITE_BLOCK, name, dim, dim);
+    if (!wraps(m, &site) || m->adaptation->tokens == NULL)
+        return NULL;
+    return m->adaptation->tokens(m->adaptation->user, m->graph, &site);
 }
 
 bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out,
                      scl_tensor **weight, scl_tensor **bias)
 {
-    scl_site site = site_of(name, in, out);
+    scl_site site = site_of(SCL_SITE_LINEAR, name, in, out);
     *weight = weight_of(m, name, SCL_SHAPE(out, in), fan_in_init(in));
     *bias = bias_of(m, name, out, fan_in_init(in));
     return !wraps(m, &site);
@@ -72,27 +108,27 @@ scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, 
 {
     if (x == NULL)
         return NULL;
-    int64_t in = x->shape.dim[x->shape.ndim - 1];
+    int64_t in = last_dim(x);
+    scl_init init = fan_in_init(in);
+    scl_site site = site_of(SCL_SITE_LINEAR, name, in, out);
     const char *outer = scl_graph_scope(m->graph, name);
-    scl_tensor *weight, *bias;
-    bool plain = scl_layer_plain(m, name, in, out, &weight, &bias);
+    scl_tensor *weight = weight_of(m, name, SCL_SHAPE(out, in), init);
+    scl_tensor *bias = bias_of(m, name, out, init);
     scl_tensor *y = scl_linear(m->graph, x, weight, bias, 1);
-    scl_site site = site_of(name, in, out);
-    if (y != NULL && !plain)
-        y = m->adaptation->attach(m->adaptation->user, m->graph, &site, x, y);
+    y = adapt(m, &site, weight, bias, x, y);
     m->graph->scope = outer;
     return y;
 }
 
 scl_tensor *scl_layer_linear_of_zero(const scl_sam *m, const char *name, int64_t in, int64_t out)
 {
-    scl_tensor *bias = bias_of(m, name, out, fan_in_init(in));
-    scl_site site = site_of(name, in, out);
-    if (bias == NULL || !wraps(m, &site))
+    scl_tensor *weight, *bias;
+    if (scl_layer_plain(m, name, in, out, &weight, &bias))
         return bias;
+    scl_site site = site_of(SCL_SITE_LINEAR, name, in, out);
     scl_tensor *zero = scl_broadcast(m->graph, scl_scalar(m->graph, 0), SCL_SHAPE(1, in));
     scl_tensor *y = scl_reshape(m->graph, bias, SCL_SHAPE(1, out));
-    y = m->adaptation->attach(m->adaptation->user, m->graph, &site, zero, y);
+    y = adapt(m, &site, weight, bias, zero, y);
     return scl_reshape(m->graph, y, SCL_SHAPE(out));
 }
 
@@ -100,10 +136,13 @@ scl_tensor *scl_layer_norm_named(const scl_sam *m, const char *name, scl_tensor 
 {
     if (x == NULL)
         return NULL;
-    int64_t n = x->shape.dim[x->shape.ndim - 1];
+    int64_t n = last_dim(x);
+    scl_site site = site_of(SCL_SITE_NORM, name, n, n);
     const char *outer = scl_graph_scope(m->graph, name);
     scl_tensor *weight = weight_of(m, name, SCL_SHAPE(n), ones);
-    scl_tensor *y = scl_layer_norm(m->graph, x, weight, bias_of(m, name, n, zeros), (float)eps);
+    scl_tensor *bias = bias_of(m, name, n, zeros);
+    scl_tensor *y = scl_layer_norm(m->graph, x, weight, bias, (float)eps);
+    y = adapt(m, &site, weight, bias, x, y);
     m->graph->scope = outer;
     return y;
 }
@@ -113,12 +152,14 @@ scl_tensor *scl_layer_conv(const scl_sam *m, const char *name, scl_tensor *x, in
 {
     if (x == NULL)
         return NULL;
-    int64_t in = x->shape.dim[x->shape.ndim - 1];
+    int64_t in = last_dim(x);
     scl_init init = fan_in_init(in * kernel * kernel);
+    scl_site site = site_of(SCL_SITE_CONV, name, in, out);
     const char *outer = scl_graph_scope(m->graph, name);
     scl_tensor *weight = weight_of(m, name, SCL_SHAPE(out, in, kernel, kernel), init);
-    scl_tensor *y =
-        scl_conv2d(m->graph, x, weight, bias ? bias_of(m, name, out, init) : NULL, stride, pad);
+    scl_tensor *shift = bias ? bias_of(m, name, out, init) : NULL;
+    scl_tensor *y = scl_conv2d(m->graph, x, weight, shift, stride, pad);
+    y = adapt(m, &site, weight, shift, x, y);
     m->graph->scope = outer;
     return y;
 }
@@ -127,7 +168,7 @@ scl_tensor *scl_layer_conv_transpose(const scl_sam *m, const char *name, scl_ten
 {
     if (x == NULL)
         return NULL;
-    int64_t in = x->shape.dim[x->shape.ndim - 1];
+    int64_t in = last_dim(x);
     scl_init init = fan_in_init(out * 4); /* torch counts the second axis of [in, out, 2, 2] */
     const char *outer = scl_graph_scope(m->graph, name);
     scl_tensor *weight = weight_of(m, name, SCL_SHAPE(in, out, 2, 2), init);

@@ -11,7 +11,14 @@ const char *scl_layer_name(const scl_sam *m, const char *format, ...)
 /* The parameter `name`, trained when the adaptation says so. */
 scl_tensor *scl_model_param(const scl_sam *m, const char *name, scl_shape shape, scl_init init);
 
-/* x [..., in] -> [..., out] by name.weight, name.bias; a site that adapters may wrap. */
+/* What adapters make of y [..., out], which the module `name` gives for x [..., in]: y itself where
+ * none wraps it. The layers below ask for themselves. */
+scl_tensor *scl_layer_adapt(const scl_sam *m, scl_site_kind kind, const char *name, scl_tensor *x,
+                            scl_tensor *y);
+/* What adapters add to the tokens of width `dim` of a block: [T, dim], or NULL. */
+scl_tensor *scl_layer_tokens(const scl_sam *m, const char *name, int64_t dim);
+
+/* x [..., in] -> [..., out] by name.weight, name.bias. */
 scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out);
 /* The weight [out, in] and bias [out] of a linear layer; whether no adapter wraps it. */
 bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out,

@@ -61,20 +61,25 @@ static scl_tensor *norm(two_way *t, const char *layer, int index, scl_tensor *x)
                                 norm_eps(t->m));
 }
 
+static scl_tensor *mlp(const scl_sam *m, const char *layer, scl_tensor *x)
+{
+    const char *name = scl_layer_name(m, "%s.mlp", layer);
+    scl_tensor *y =
+        scl_layer_linear(m, scl_layer_name(m, "%s.lin1", name), x, m->config->decoder_mlp_dim);
+    y = scl_layer_linear(m, scl_layer_name(m, "%s.lin2", name), scl_relu(m->graph, y),
+                         m->config->prompt_embed_dim);
+    return scl_layer_adapt(m, SCL_SITE_BRANCH, name, x, y);
+}
+
 static void two_way_layer(two_way *t, int64_t index)
 {
     const scl_sam *m = t->m;
-    const scl_sam_config *c = m->config;
     const char *layer = scl_layer_name(m, "mask_decoder.transformer.layers.%d", (int)index);
     self_attention(t, layer, index == 0);
     t->queries = norm(t, layer, 1, t->queries);
     tokens_to_image(t, scl_layer_name(m, "%s.cross_attn_token_to_image", layer));
     t->queries = norm(t, layer, 2, t->queries);
-    scl_tensor *y = scl_layer_linear(m, scl_layer_name(m, "%s.mlp.lin1", layer), t->queries,
-                                     c->decoder_mlp_dim);
-    y = scl_layer_linear(m, scl_layer_name(m, "%s.mlp.lin2", layer), scl_relu(m->graph, y),
-                         c->prompt_embed_dim);
-    t->queries = norm(t, layer, 3, scl_add(m->graph, t->queries, y));
+    t->queries = norm(t, layer, 3, scl_add(m->graph, t->queries, mlp(m, layer, t->queries)));
     image_to_tokens(t, scl_layer_name(m, "%s.cross_attn_image_to_token", layer));
     set_keys(t, norm(t, layer, 4, t->keys));
 }

@@ -13,10 +13,13 @@
 typedef struct scl_adaptation {
     void *user;
     bool (*trains)(void *user, const char *parameter);
-    /* Whether the linear layer named `site` gets another output, and which. */
+    /* Whether the module named `site` gets another output, and which. */
     bool (*wraps)(void *user, const scl_site *site);
     scl_tensor *(*attach)(void *user, scl_graph *g, const scl_site *site, scl_tensor *x,
                           scl_tensor *y);
+    /* The tokens [T, C] that take part in the attention of the block `site`, which `wraps` takes,
+     * beside the image's; NULL: none. */
+    scl_tensor *(*tokens)(void *user, scl_graph *g, const scl_site *site);
 } scl_adaptation;
 
 typedef struct scl_sam {

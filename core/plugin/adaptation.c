@@ -1,7 +1,7 @@
 #include "plugin/adaptation.h"
 
 #include "config/text.h"
-#include "plugin/builder.h"
+#include "plugin/adapter.h"
 #include "plugin/pattern_hint.h"
 
 #include <stdio.h>
@@ -9,69 +9,122 @@
 
 /* ------------------------------------------------------------------ what the model asks */
 
+/* Asks every adapter, as each counts what it takes. */
 static bool trains(void *user, const char *parameter)
 {
     scl_run_plugins *plugins = user;
-    const scl_run_plugin *adapter = &plugins->adapter;
-    bool by_adapter = adapter->file.facts.adapter.trains != NULL &&
-                      adapter->file.facts.adapter.trains(adapter->params, parameter) != 0;
-    plugins->trained += by_adapter;
-    return by_adapter || scl_patterns_match(&plugins->config->train_also, parameter) != 0;
+    bool any = scl_patterns_match(&plugins->config->train_also, parameter) != 0;
+    for (size_t i = 0; i < plugins->adapter_count; i++) {
+        scl_run_plugin *adapter = &plugins->adapters[i];
+        bool by_adapter = adapter->file.facts.adapter.trains != NULL &&
+                          adapter->file.facts.adapter.trains(adapter->params, parameter) != 0;
+        adapter->trained += by_adapter;
+        any |= by_adapter;
+    }
+    return any;
 }
 
-static void note_site(scl_run_plugins *plugins, const char *name)
+static void note_site(scl_run_plugins *plugins, const scl_site *site)
 {
     for (size_t i = 0; i < plugins->site_count; i++)
-        if (strcmp(plugins->sites[i], name) == 0)
+        if (strcmp(plugins->sites[i].name, site->name) == 0)
             return;
-    char *copy = scl_strdup(name);
+    char *copy = scl_strdup(site->name);
     if (copy == NULL || !SCL_GROW(plugins->sites, plugins->site_count, plugins->site_capacity)) {
         scl_free(copy);
         plugins->sites_lost = true;
         return;
     }
-    plugins->sites[plugins->site_count++] = copy;
+    plugins->sites[plugins->site_count++] = (scl_run_site){copy, site->kind};
 }
 
 static bool wraps(void *user, const scl_site *site)
 {
     scl_run_plugins *plugins = user;
-    const scl_run_plugin *adapter = &plugins->adapter;
-    note_site(plugins, site->name);
-    bool wrapped = adapter->file.facts.adapter.wraps(adapter->params, site) != 0;
-    plugins->wrapped += wrapped;
-    return wrapped;
+    bool any = false;
+    note_site(plugins, site);
+    for (size_t i = 0; i < plugins->adapter_count; i++) {
+        bool wrapped = scl_adapter_wraps(&plugins->adapters[i], site);
+        plugins->adapters[i].wrapped += wrapped;
+        any |= wrapped;
+    }
+    return any;
+}
+
+static scl_tensor *check_result(scl_graph *g, scl_tensor *result, scl_shape wanted)
+{
+    char a[SCL_SHAPE_TEXT], c[SCL_SHAPE_TEXT];
+    if (result == NULL || (result->dtype == SCL_F32 && scl_shape_equal(result->shape, wanted)))
+        return result;
+    return scl_graph_fail(
+        g, "it must return the layer's output, float32 of shape %s, returned %s of shape %s",
+        scl_shape_text(wanted, a), result->dtype == SCL_F32 ? "float32" : "int32",
+        scl_shape_text(result->shape, c));
+}
+
+static scl_tensor *attach_one(const scl_run_plugin *adapter, scl_graph *g, const scl_site *site,
+                              scl_tensor *x, scl_tensor *y)
+{
+    scl_plugin_builder b;
+    if (!scl_adapter_begin(&b, adapter, g, site))
+        return NULL;
+    scl_tensor *result = adapter->file.facts.adapter.attach(&b.table, adapter->params, site, x, y);
+    result = check_result(g, scl_plugin_builder_result(&b, result), y->shape);
+    scl_plugin_builder_end(&b);
+    return result;
 }
 
 static scl_tensor *attach(void *user, scl_graph *g, const scl_site *site, scl_tensor *x,
                           scl_tensor *y)
 {
-    const scl_run_plugin *adapter = &((const scl_run_plugins *)user)->adapter;
+    const scl_run_plugins *plugins = user;
+    for (size_t i = 0; i < plugins->adapter_count && y != NULL; i++)
+        if (scl_adapter_wraps(&plugins->adapters[i], site) &&
+            !scl_adapter_has_tokens(&plugins->adapters[i], site))
+            y = attach_one(&plugins->adapters[i], g, site, x, y);
+    return y;
+}
+
+static scl_tensor *tokens_of(const scl_run_plugin *adapter, scl_graph *g, const scl_site *site)
+{
     scl_plugin_builder b;
-    char who[SCL_PLUGIN_WHO], a[SCL_SHAPE_TEXT], c[SCL_SHAPE_TEXT];
-    snprintf(who, sizeof who, "adapter %s at %s", adapter->label, site->name);
-    if (!scl_plugin_builder_begin(&b, g, who, site->name))
+    char text[SCL_SHAPE_TEXT];
+    if (!scl_adapter_begin(&b, adapter, g, site))
         return NULL;
-    scl_tensor *result = adapter->file.facts.adapter.attach(&b.table, adapter->params, site, x, y);
+    scl_tensor *result = adapter->file.facts.adapter.tokens(&b.table, adapter->params, site);
     result = scl_plugin_builder_result(&b, result);
-    if (result != NULL && (result->dtype != SCL_F32 || !scl_shape_equal(result->shape, y->shape)))
-        result = scl_graph_fail(g,
-                                "it must return the layer's output, float32 of shape %s, "
-                                "returned %s of shape %s",
-                                scl_shape_text(y->shape, a),
-                                result->dtype == SCL_F32 ? "float32" : "int32",
-                                scl_shape_text(result->shape, c));
+    if (result != NULL && (result->dtype != SCL_F32 || result->shape.ndim != 2 ||
+                           result->shape.dim[1] != site->in_features))
+        result = scl_graph_fail(g, "it must return tokens, float32 [T, %lld], returned shape %s",
+                                (long long)site->in_features, scl_shape_text(result->shape, text));
     scl_plugin_builder_end(&b);
     return result;
 }
 
+static scl_tensor *tokens(void *user, scl_graph *g, const scl_site *site)
+{
+    const scl_run_plugins *plugins = user;
+    scl_tensor *all = NULL;
+    for (size_t i = 0; i < plugins->adapter_count; i++) {
+        const scl_run_plugin *adapter = &plugins->adapters[i];
+        if (!scl_adapter_has_tokens(adapter, site) || !scl_adapter_wraps(adapter, site))
+            continue;
+        scl_tensor *both[] = {all, tokens_of(adapter, g, site)};
+        all = all != NULL ? scl_concat(g, both, 2, 0) : both[1];
+    }
+    return all;
+}
+
 scl_adaptation scl_run_plugins_adaptation(scl_run_plugins *plugins)
 {
-    bool wrapping = plugins->adapter.file.facts.adapter.wraps != NULL;
+    bool wrapping = false;
+    for (size_t i = 0; i < plugins->adapter_count; i++)
+        wrapping |= plugins->adapters[i].file.facts.adapter.wraps != NULL;
     return (scl_adaptation){.user = plugins,
                             .trains = trains,
                             .wraps = wrapping ? wraps : NULL,
-                            .attach = wrapping ? attach : NULL};
+                            .attach = wrapping ? attach : NULL,
+                            .tokens = wrapping ? tokens : NULL};
 }
 
 /* ------------------------------------------------------------------ does it mean anything */
@@ -122,7 +175,7 @@ static void check_patterns(scl_run_config *config, const char *list, const char 
                            const scl_param_strings *patterns, name_set set)
 {
     for (uint64_t i = 0; i < patterns->count; i++) {
-        char path[96];
+        char path[SCL_ADAPTER_PATH + 32];
         snprintf(path, sizeof path, "%s[%zu]", list, (size_t)i);
         check_pattern(config, path, key, patterns->items[i], set);
     }
@@ -137,45 +190,72 @@ static void check_groups(scl_run_config *config, name_set set)
     }
 }
 
-/* An adapter's lists of texts named `sites` and `parameters` are patterns, see plugin.h. */
-static void check_adapter_lists(scl_run_plugins *plugins, name_set parameters)
+/* The names of the sites that the adapter can wrap; free with scl_free. */
+static const char **site_names(const scl_run_plugins *plugins, const scl_run_plugin *adapter,
+                               size_t *count)
 {
-    const scl_plugin *facts = &plugins->adapter.file.facts.plugin;
-    const name_set sites = {"linear layer", (const char *const *)plugins->sites,
-                            plugins->site_count};
-    for (uint64_t i = 0; plugins->adapter.params != NULL && i < facts->param_count; i++) {
+    const char **names = scl_calloc(plugins->site_count, sizeof *names);
+    *count = 0;
+    for (size_t i = 0; names != NULL && i < plugins->site_count; i++)
+        if (scl_adapter_takes(adapter, plugins->sites[i].kind))
+            names[(*count)++] = plugins->sites[i].name;
+    return names;
+}
+
+/* An adapter's lists of texts named `sites` and `parameters` are patterns, see plugin.h. */
+static void check_adapter_lists(scl_run_plugins *plugins, size_t index, name_set sites,
+                                name_set parameters)
+{
+    const scl_run_plugin *adapter = &plugins->adapters[index];
+    const scl_plugin *facts = &adapter->file.facts.plugin;
+    for (uint64_t i = 0; adapter->params != NULL && i < facts->param_count; i++) {
         const scl_param *row = &facts->params[i];
         bool of_sites = strcmp(row->key, "sites") == 0;
         if (row->type != SCL_PARAM_STRINGS || (!of_sites && strcmp(row->key, "parameters") != 0))
             continue;
-        char list[64];
+        char key[32], list[SCL_ADAPTER_PATH];
         scl_param_strings patterns;
-        snprintf(list, sizeof list, "adapter.params.%s", row->key);
-        memcpy(&patterns, (const char *)plugins->adapter.params + row->offset, sizeof patterns);
+        snprintf(key, sizeof key, "params.%s", row->key);
+        scl_run_config_adapter_path(plugins->config, index, key, list);
+        memcpy(&patterns, (const char *)adapter->params + row->offset, sizeof patterns);
         check_patterns(plugins->config, list, row->key, &patterns, of_sites ? sites : parameters);
     }
 }
 
-static void check_adapter(scl_run_plugins *plugins, name_set parameters)
+static void complain_of_idle(scl_run_plugins *plugins, size_t index, name_set sites)
 {
-    scl_run_config *config = plugins->config;
-    if (plugins->adapter.file.handle == NULL)
-        return;
-    size_t before = config->diagnostics.total;
-    check_adapter_lists(plugins, parameters);
-    if (plugins->trained + plugins->wrapped > 0 || config->diagnostics.total > before)
-        return;
-    if (plugins->adapter.file.facts.adapter.wraps != NULL)
-        scl_run_config_complain(config, "adapter.params",
-                                "the adapter `%s` changes nothing: it wraps no linear layer, and a "
-                                "layer's name is such as `%s`",
-                                plugins->adapter.label,
-                                plugins->site_count > 0 ? plugins->sites[0] : "");
+    const scl_run_plugin *adapter = &plugins->adapters[index];
+    char path[SCL_ADAPTER_PATH];
+    scl_run_config_adapter_path(plugins->config, index, "params", path);
+    if (adapter->file.facts.adapter.wraps != NULL)
+        scl_run_config_complain(plugins->config, path,
+                                "the adapter `%s` changes nothing: it wraps no %s, and one's name "
+                                "is such as `%s`",
+                                adapter->label, sites.what, sites.count > 0 ? sites.names[0] : "");
     else
-        scl_run_config_complain(config, "adapter.params",
+        scl_run_config_complain(plugins->config, path,
                                 "the adapter `%s` changes nothing: it trains no parameter of this "
                                 "model",
-                                plugins->adapter.label);
+                                adapter->label);
+}
+
+static scl_status check_adapters(scl_run_plugins *plugins, name_set parameters, scl_error *err)
+{
+    const scl_diagnostics *diagnostics = &plugins->config->diagnostics;
+    for (size_t i = 0; i < plugins->adapter_count; i++) {
+        const scl_run_plugin *adapter = &plugins->adapters[i];
+        size_t before = diagnostics->total;
+        name_set sites = {.what = adapter->file.facts.adapter.kinds == 0 ? "linear layer" : "site"};
+        const char **names = site_names(plugins, adapter, &sites.count);
+        if (names == NULL)
+            return scl_out_of_memory(err, plugins->site_count * sizeof *names, "names");
+        sites.names = names;
+        check_adapter_lists(plugins, i, sites, parameters);
+        if (adapter->trained + adapter->wrapped == 0 && diagnostics->total == before)
+            complain_of_idle(plugins, i, sites);
+        scl_free(names);
+    }
+    return SCL_OK;
 }
 
 scl_status scl_run_plugins_check_model(scl_run_plugins *plugins, const scl_graph *catalog,
@@ -192,7 +272,7 @@ scl_status scl_run_plugins_check_model(scl_run_plugins *plugins, const scl_graph
     } else {
         check_patterns(plugins->config, "train_also", "train_also", &plugins->config->train_also,
                        all);
-        check_adapter(plugins, all);
+        status = check_adapters(plugins, all, err);
         check_groups(plugins->config, trained);
     }
     scl_free(names);

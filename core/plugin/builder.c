@@ -62,6 +62,23 @@ static bool is_parameter_name(const char *name)
     return before != '.';
 }
 
+/* Only who made a parameter may ask for it again. */
+static bool is_free(scl_builder *b, const char *full)
+{
+    scl_graph *g = graph_of(b);
+    const scl_tensor *found = scl_graph_find(g, full);
+    if (found == NULL || strcmp(found->scope, g->scope) == 0)
+        return true;
+    bool first = g->error.status == SCL_OK;
+    scl_graph_fail(g,
+                   "its parameter `%s` is already one of %s: adapters that make parameters of one "
+                   "name need different `sites`",
+                   full, found->scope);
+    if (first)
+        g->error.status = SCL_BAD_CONFIG;
+    return false;
+}
+
 /* ------------------------------------------------------------------ inspection and leaves */
 
 static int32_t inspect_ndim(scl_builder *b, const scl_tensor *x)
@@ -125,7 +142,7 @@ static scl_tensor *build_param(scl_builder *b, const char *name, int32_t ndim, c
                               MAX_NAME);
     if (strcmp(name, "weight") == 0 || strcmp(name, "bias") == 0)
         return scl_graph_fail(g, "param: `%s` is the wrapped layer's own; take another name", name);
-    if (init.kind > SCL_INIT_NORMAL || !isfinite(init.scale))
+    if (init.kind > SCL_INIT_NEAR_ONE || !isfinite(init.scale))
         return scl_graph_fail(g, "param: `%s` has no usable initial values (kind %u, scale %g)",
                               name, (unsigned)init.kind, (double)init.scale);
     if (!read_shape(b, "param", ndim, dims, &shape))
@@ -135,7 +152,7 @@ static scl_tensor *build_param(scl_builder *b, const char *name, int32_t ndim, c
         scl_out_of_memory(&g->error, strlen(site) + strlen(name), "a parameter's name");
         return NULL;
     }
-    return scl_parameter(g, full, shape, init, true);
+    return is_free(b, full) ? scl_parameter(g, full, shape, init, true) : NULL;
 }
 
 /* ------------------------------------------------------------------ elementwise */
@@ -264,6 +281,14 @@ static scl_tensor *build_one_hot(scl_builder *b, scl_tensor *ids, int64_t classe
     return scl_one_hot(graph_of(b), ids, classes, axis);
 }
 
+static scl_tensor *build_matmul(scl_builder *b, scl_tensor *x, scl_tensor *y, int32_t transpose_x,
+                                int32_t transpose_y)
+{
+    if (!is_float(b, "matmul", x) || !is_float(b, "matmul", y))
+        return NULL;
+    return scl_matmul(graph_of(b), x, y, transpose_x != 0, transpose_y != 0, 1);
+}
+
 static scl_tensor *build_linear(scl_builder *b, scl_tensor *x, scl_tensor *w, float scale)
 {
     if (!is_float(b, "linear", x) || !is_float(b, "linear", w))
@@ -311,6 +336,7 @@ static const scl_builder functions = {
     .one_hot = build_one_hot,
     .linear = build_linear,
     .stop_gradient = build_stop_gradient,
+    .matmul = build_matmul,
 };
 
 bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph, const char *who,

@@ -136,6 +136,25 @@ static scl_status check_loss(const scl_plugin *plugin, scl_plugin_facts *facts, 
     return SCL_OK;
 }
 
+/* Blocks may get tokens; all else that is wrapped needs attach. */
+static scl_status check_kinds(const scl_adapter_interface *adapter, scl_error *err)
+{
+    const uint32_t block = 1U << SCL_SITE_BLOCK, all = 2 * block - 1;
+    if ((adapter->kinds & ~all) != 0)
+        return scl_fail(err, SCL_PLUGIN,
+                        "its kinds are %#" PRIx32 ", expected the sum of some 1 << scl_site_kind, "
+                        "at most %#" PRIx32,
+                        adapter->kinds, all);
+    if (adapter->tokens != NULL && (adapter->kinds & block) == 0)
+        return scl_fail(err, SCL_PLUGIN,
+                        "its interface has a function `tokens` but its kinds lack SCL_SITE_BLOCK");
+    bool only_tokens = adapter->tokens != NULL && adapter->kinds == block;
+    if (adapter->wraps != NULL && adapter->attach == NULL && !only_tokens)
+        return scl_fail(err, SCL_PLUGIN,
+                        "its interface has a function `wraps` but no function `attach`");
+    return SCL_OK;
+}
+
 static scl_status check_adapter(const scl_plugin *plugin, scl_plugin_facts *facts, scl_error *err)
 {
     const scl_adapter_interface *adapter = plugin->interface;
@@ -145,10 +164,7 @@ static scl_status check_adapter(const scl_plugin *plugin, scl_plugin_facts *fact
     if (facts->adapter.trains == NULL && facts->adapter.wraps == NULL)
         return scl_fail(err, SCL_PLUGIN,
                         "its interface has neither a function `trains` nor `wraps`");
-    if (facts->adapter.wraps != NULL && facts->adapter.attach == NULL)
-        return scl_fail(err, SCL_PLUGIN,
-                        "its interface has a function `wraps` but no function `attach`");
-    return SCL_OK;
+    return check_kinds(&facts->adapter, err);
 }
 
 /* As a size_t; what does not fit is too large in any case. */

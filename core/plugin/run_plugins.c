@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_BYTES 64
-
 typedef struct opening {
     scl_run_config *config;
     size_t plugin_faults; /* mistakes in the diagnostics that are a plugin's, not the file's */
@@ -17,55 +15,71 @@ static void complain_of_plugin(opening *o, const char *place, const char *text)
     o->plugin_faults += o->config->diagnostics.total - before;
 }
 
-/* `place` is "adapter" or "losses[1]". SCL_OK also when there was a mistake, which is noted. */
-static scl_status open_one(opening *o, const char *place, const char *use, scl_plugin_kind kind,
-                           scl_schema_params *params, scl_run_plugin *plugin, scl_error *err)
+/* Where the run file says which plugin, and with what. */
+typedef struct naming {
+    const char *use;
+    scl_schema_params *params;
+    char use_path[SCL_ADAPTER_PATH], params_path[SCL_ADAPTER_PATH];
+} naming;
+
+/* SCL_OK also when there was a mistake, which is noted. */
+static scl_status open_one(opening *o, const naming *n, scl_plugin_kind kind,
+                           scl_run_plugin *plugin, scl_error *err)
 {
-    char path[PATH_BYTES];
     scl_error fault = {0};
-    scl_status status = scl_plugin_open(use, kind, &plugin->file, &fault);
+    scl_status status = scl_plugin_open(n->use, kind, &plugin->file, &fault);
     if (status == SCL_PLUGIN) {
-        snprintf(path, sizeof path, "%s.use", place);
-        complain_of_plugin(o, path, fault.text);
+        complain_of_plugin(o, n->use_path, fault.text);
         return SCL_OK;
     }
     if (status != SCL_OK)
         return scl_fail(err, status, "%s", fault.text);
     const scl_plugin *facts = &plugin->file.facts.plugin;
-    snprintf(path, sizeof path, "%s.params", place);
     plugin->label = facts->id;
     plugin->params =
-        scl_run_config_read_params(o->config, params, path, facts->params,
+        scl_run_config_read_params(o->config, n->params, n->params_path, facts->params,
                                    (size_t)facts->param_count, (size_t)facts->params_size);
     return SCL_OK; /* without memory the config's end reports it */
 }
 
-static scl_status open_adapter(opening *o, scl_run_plugins *plugins, scl_error *err)
+/* Plugins of one id are told apart by a number. */
+static void number_label(scl_run_config *config, scl_run_plugin *list, size_t index)
 {
-    scl_adapter_config *adapter = &o->config->adapter;
-    /* `use: none` is complained of as such already */
-    if (!adapter->given || adapter->use == NULL || strcmp(adapter->use, "none") == 0)
-        return SCL_OK;
-    return open_one(o, "adapter", adapter->use, SCL_PLUGIN_ADAPTER, &adapter->params,
-                    &plugins->adapter, err);
-}
-
-/* Losses of one id are told apart by a number. */
-static void number_label(scl_run_plugins *plugins, size_t index)
-{
-    scl_run_plugin *loss = &plugins->losses[index];
+    scl_run_plugin *plugin = &list[index];
     size_t number = 1;
-    for (size_t i = 0; loss->label != NULL && i < index; i++) {
-        const char *id = plugins->losses[i].file.facts.plugin.id;
-        number += id != NULL && strcmp(id, loss->label) == 0;
+    for (size_t i = 0; plugin->label != NULL && i < index; i++) {
+        const char *id = list[i].file.facts.plugin.id;
+        number += id != NULL && strcmp(id, plugin->label) == 0;
     }
     if (number == 1)
         return;
-    const char *label = scl_arena_printf(&plugins->config->arena, "%s_%zu", loss->label, number);
+    const char *label = scl_arena_printf(&config->arena, "%s_%zu", plugin->label, number);
     if (label == NULL)
-        scl_diagnostics_out_of_memory(&plugins->config->diagnostics, strlen(loss->label) + 24);
+        scl_diagnostics_out_of_memory(&config->diagnostics, strlen(plugin->label) + 24);
     else
-        loss->label = label;
+        plugin->label = label;
+}
+
+static scl_status open_adapters(opening *o, scl_run_plugins *plugins, scl_error *err)
+{
+    size_t count = o->config->adapter.count;
+    if (count == 0)
+        return SCL_OK;
+    plugins->adapters = scl_calloc(count, sizeof *plugins->adapters);
+    if (plugins->adapters == NULL)
+        return scl_out_of_memory(err, count * sizeof *plugins->adapters, "the adapters");
+    plugins->adapter_count = count;
+    for (size_t i = 0; i < count; i++) {
+        scl_adapter_config *adapter = &o->config->adapter.items[i];
+        naming n = {.use = adapter->use, .params = &adapter->params};
+        scl_run_config_adapter_path(o->config, i, "use", n.use_path);
+        scl_run_config_adapter_path(o->config, i, "params", n.params_path);
+        /* `use: none` is complained of as such already */
+        if (n.use != NULL && strcmp(n.use, "none") != 0)
+            SCL_TRY(open_one(o, &n, SCL_PLUGIN_ADAPTER, &plugins->adapters[i], err));
+        number_label(o->config, plugins->adapters, i);
+    }
+    return SCL_OK;
 }
 
 static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *err)
@@ -77,13 +91,13 @@ static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *e
     plugins->loss_count = count;
     for (size_t i = 0; i < count; i++) {
         scl_loss_config *loss = &o->config->losses.items[i];
-        char place[PATH_BYTES];
-        snprintf(place, sizeof place, "losses[%zu]", i);
+        naming n = {.use = loss->use, .params = &loss->params};
+        snprintf(n.use_path, sizeof n.use_path, "losses[%zu].use", i);
+        snprintf(n.params_path, sizeof n.params_path, "losses[%zu].params", i);
         plugins->losses[i].weight = loss->weight;
-        if (loss->use != NULL)
-            SCL_TRY(open_one(o, place, loss->use, SCL_PLUGIN_LOSS, &loss->params,
-                             &plugins->losses[i], err));
-        number_label(plugins, i);
+        if (n.use != NULL)
+            SCL_TRY(open_one(o, &n, SCL_PLUGIN_LOSS, &plugins->losses[i], err));
+        number_label(o->config, plugins->losses, i);
     }
     return SCL_OK;
 }
@@ -93,7 +107,7 @@ static scl_status open_plugins(scl_run_config *config, bool with_losses, scl_run
 {
     opening o = {.config = config};
     plugins->config = config;
-    SCL_TRY(open_adapter(&o, plugins, err));
+    SCL_TRY(open_adapters(&o, plugins, err));
     if (with_losses)
         SCL_TRY(open_losses(&o, plugins, err));
     size_t mistakes = config->diagnostics.total;
@@ -117,12 +131,14 @@ scl_status scl_run_plugins_open_adapter(scl_run_config *config, scl_run_plugins 
 
 void scl_run_plugins_close(scl_run_plugins *plugins)
 {
-    scl_plugin_close(&plugins->adapter.file);
+    for (size_t i = 0; i < plugins->adapter_count; i++)
+        scl_plugin_close(&plugins->adapters[i].file);
     for (size_t i = 0; i < plugins->loss_count; i++)
         scl_plugin_close(&plugins->losses[i].file);
+    scl_free(plugins->adapters);
     scl_free(plugins->losses);
     for (size_t i = 0; i < plugins->site_count; i++)
-        scl_free(plugins->sites[i]);
+        scl_free(plugins->sites[i].name);
     scl_free(plugins->sites);
     *plugins = (scl_run_plugins){0};
 }

@@ -1,4 +1,4 @@
-/* run_plugins.h — the adapter and the losses a run file names, open and with their parameters. */
+/* run_plugins.h — the adapters and the losses a run file names, open and with their parameters. */
 #ifndef SCL_PLUGIN_RUN_PLUGINS_H
 #define SCL_PLUGIN_RUN_PLUGINS_H
 
@@ -10,18 +10,21 @@ typedef struct scl_run_plugin {
     const void *params;
     double weight; /* of a loss */
     scl_plugin_file file;
+    size_t wrapped, trained; /* of an adapter: what it was asked about and took, see adaptation.h */
 } scl_run_plugin;
+
+typedef struct scl_run_site {
+    char *name;
+    uint32_t kind; /* scl_site_kind */
+} scl_run_site;
 
 /* Zero-initialise. */
 typedef struct scl_run_plugins {
-    scl_run_config *config; /* borrowed */
-    scl_run_plugin adapter; /* file.handle NULL: none */
-    scl_run_plugin *losses; /* in the order of the run file */
-    size_t loss_count;
+    scl_run_config *config;            /* borrowed */
+    scl_run_plugin *adapters, *losses; /* in the order of the run file */
+    size_t adapter_count, loss_count;
 
-    /* What the adapter was asked about and took, see adaptation.h. */
-    size_t wrapped, trained;
-    char **sites; /* names, each once */
+    scl_run_site *sites; /* that adapters were asked about, each once */
     size_t site_count, site_capacity;
     bool sites_lost; /* there was no memory for one */
 } scl_run_plugins;
@@ -32,7 +35,7 @@ typedef struct scl_run_plugins {
  * that are missing or unusable. Whatever it returns, `plugins` must be closed, after the config is
  * freed. */
 scl_status scl_run_plugins_open(scl_run_config *config, scl_run_plugins *plugins, scl_error *err);
-/* The same for the adapter alone, for a model that is only used: its losses may be gone. */
+/* The same for the adapters alone, for a model that is only used: its losses may be gone. */
 scl_status scl_run_plugins_open_adapter(scl_run_config *config, scl_run_plugins *plugins,
                                         scl_error *err);
 void scl_run_plugins_close(scl_run_plugins *plugins);

@@ -35,8 +35,8 @@ static void parameters_are_read(void **state)
     assert_true(p->losses[0].weight == 0.5 && p->losses[2].weight == 3);
     assert_true(*(const double *)p->losses[0].params == 2);
     assert_true(*(const double *)p->losses[2].params == 1);
-    assert_string_equal(p->adapter.label, "lora");
-    assert_true(*(const int64_t *)p->adapter.params == 3);
+    assert_string_equal(p->adapters[0].label, "lora");
+    assert_true(*(const int64_t *)p->adapters[0].params == 3);
     scl_str resolved = {0};
     assert_ok(scl_run_config_resolved(&run.config, &resolved, &test_error));
     assert_non_null(strstr(resolved.text, "include_background: true"));
@@ -50,7 +50,7 @@ static void an_absent_adapter_is_none(void **state)
     (void)state;
     plugin_run run;
     assert_ok(plugin_run_open(&run, RUN_HEAD "adapter: none\n", &test_error));
-    assert_null(run.plugins.adapter.file.handle);
+    assert_int_equal(run.plugins.adapter_count, 0);
     assert_int_equal(run.plugins.loss_count, 2);
     plugin_run_close(&run);
 }

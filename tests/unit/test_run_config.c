@@ -55,9 +55,9 @@ static void example_of_the_manual_is_read(void **state)
     assert_int_equal(config.data.prompts.items[1].point.count, 1);
     assert_int_equal(config.data.prompts.items[2].kind, SCL_PROMPT_NONE);
     assert_true(config.data.prompts.items[2].weight == 1);
-    assert_int_equal(config.adapter.given, 1);
-    assert_string_equal(config.adapter.use, "lora");
-    assert_int_equal(config.adapter.params.node->count, 3);
+    assert_int_equal(config.adapter.count, 1);
+    assert_string_equal(config.adapter.items[0].use, "lora");
+    assert_int_equal(config.adapter.items[0].params.node->count, 3);
     assert_int_equal(config.train_also.count, 1);
     assert_string_equal(config.train_also.items[0], "mask_decoder.*");
     assert_int_equal(config.losses.count, 2);
@@ -79,7 +79,7 @@ static void shortest_file_has_the_defaults(void **state)
     assert_string_equal(config.name, "x"); /* of runs/x.yaml */
     assert_string_equal(config.output_dir, "runs");
     assert_int_equal(config.train_also.count, 0);
-    assert_int_equal(config.adapter.given, 0);
+    assert_int_equal(config.adapter.count, 0);
     assert_int_equal(config.losses.count, 2);
     assert_string_equal(config.losses.items[0].use, "bce_with_logits");
     assert_string_equal(config.losses.items[1].use, "dice");
@@ -379,7 +379,7 @@ static void settings_change_the_file(void **state)
     assert_true(config.losses.items[1].weight == 0.5);
     assert_non_null(config.losses.items[1].params.node);
     assert_string_equal(config.losses.items[2].use, "focal");
-    assert_int_equal(config.adapter.given, 0);
+    assert_int_equal(config.adapter.count, 0);
     assert_int_equal(config.data.prompts.count, 1);
     assert_true(config.cache.memory == (int64_t)2 << 30);
     assert_int_equal(config.train.epochs, 5);
@@ -390,8 +390,9 @@ static void settings_change_the_file(void **state)
 
     static const char *const replaced[] = {"adapter.use=x", "adapter.params.rank=8"};
     assert_ok(load(MODEL DATA "adapter: none\n", replaced, 2, &test_error));
-    assert_string_equal(config.adapter.use, "x");
-    assert_string_equal(scl_yaml_find(config.adapter.params.node, "rank")->value->text, "8");
+    assert_string_equal(config.adapter.items[0].use, "x");
+    assert_string_equal(scl_yaml_find(config.adapter.items[0].params.node, "rank")->value->text,
+                        "8");
     scl_run_config_free(&config);
 }
 

@@ -35,8 +35,9 @@ static void plugin_parameters_are_read_into_its_struct(void **state)
 {
     (void)state;
     scl_run_config_load(&config, EXAMPLE, NULL, 0);
-    const lora_params *params = scl_run_config_read_params(
-        &config, &config.adapter.params, "adapter.params", lora_table, 3, sizeof(lora_params));
+    const lora_params *params =
+        scl_run_config_read_params(&config, &config.adapter.items[0].params, "adapter.params",
+                                   lora_table, 3, sizeof(lora_params));
     assert_non_null(params);
     assert_ok(scl_run_config_finish(&config, &test_error));
     assert_int_equal(params->rank, 4);
@@ -46,8 +47,8 @@ static void plugin_parameters_are_read_into_its_struct(void **state)
 
     const char *text = MODEL DATA "adapter: {use: l, params: {sites: []}}";
     scl_run_config_load_text(&config, "x.yaml", text, strlen(text), NULL, 0);
-    scl_run_config_read_params(&config, &config.adapter.params, "adapter.params", lora_table, 3,
-                               sizeof(lora_params));
+    scl_run_config_read_params(&config, &config.adapter.items[0].params, "adapter.params",
+                               lora_table, 3, sizeof(lora_params));
     scl_str out = {0};
     assert_ok(scl_run_config_finish(&config, &test_error));
     assert_ok(scl_run_config_resolved(&config, &out, &test_error));
@@ -63,8 +64,8 @@ static void plugin_mistakes_come_with_all_others(void **state)
                                   "losses: [{use: dcie}, {use: dice, params: {rank: 300}}]\n"
                                   "train: {epochs: 0}\n";
     scl_run_config_load_text(&config, "x.yaml", text, strlen(text), NULL, 0);
-    scl_run_config_read_params(&config, &config.adapter.params, "adapter.params", lora_table, 3,
-                               sizeof(lora_params));
+    scl_run_config_read_params(&config, &config.adapter.items[0].params, "adapter.params",
+                               lora_table, 3, sizeof(lora_params));
     scl_run_config_complain(&config, "losses[0].use", "no loss is named `%s`: did you mean `dice`?",
                             config.losses.items[0].use);
     scl_run_config_read_params(&config, &config.losses.items[1].params, "losses[1].params",
@@ -88,8 +89,8 @@ static void missing_parameters_are_told_at_the_plugin(void **state)
     (void)state;
     const char *text = MODEL DATA "adapter:\n  use: lora\n";
     scl_run_config_load_text(&config, "x.yaml", text, strlen(text), NULL, 0);
-    scl_run_config_read_params(&config, &config.adapter.params, "adapter.params", lora_table, 3,
-                               sizeof(lora_params));
+    scl_run_config_read_params(&config, &config.adapter.items[0].params, "adapter.params",
+                               lora_table, 3, sizeof(lora_params));
     scl_error err = {0};
     assert_int_equal(scl_run_config_finish(&config, &err), SCL_BAD_CONFIG);
     assert_string_equal(err.text, "x.yaml:3:1: `adapter.params` needs the key `sites` (layers)");
@@ -113,6 +114,7 @@ static void assert_same_child(const scl_schema_child *child, const void *a, cons
         assert_same(child->schema, field_a, field_b);
         break;
     case SCL_CHILD_MAPS:
+    case SCL_CHILD_SOME:
         assert_int_equal(list_a->count, list_b->count);
         for (size_t i = 0; i < list_a->count; i++)
             assert_same(child->schema, (char *)list_a->items + i * child->schema->size,
@@ -234,7 +236,7 @@ static void round_trip_covers_every_key(void **state)
     assert_string_equal(err.text, "");
     int seen = 0;
     assert_all_given(&scl_run_config_schema, &config, &usual, config.root, &seen);
-    assert_int_equal(seen, 65);
+    assert_int_equal(seen, 64);
     assert_true(config.seed == INT64_MAX);
     assert_true(config.data.prompts.items[0].weight == 2);
     assert_int_equal(config.data.prompts.items[1].point.negative, 2);
@@ -275,8 +277,8 @@ static void failing_allocations_are_reported(void **state)
         scl_str out = {0};
         scl_alloc_fail_after(n);
         scl_run_config_load(&config, ALL, settings, 2);
-        scl_run_config_read_params(&config, &config.adapter.params, "adapter.params", lora_table, 2,
-                                   sizeof(lora_params));
+        scl_run_config_read_params(&config, &config.adapter.items[0].params, "adapter.params",
+                                   lora_table, 2, sizeof(lora_params));
         scl_status status = scl_run_config_finish(&config, &err);
         if (status == SCL_BAD_CONFIG &&
             strstr(err.text, "all.yaml:52:21: unknown key `odd key`") == NULL)

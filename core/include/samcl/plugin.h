@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define SCL_PLUGIN_ABI_MAJOR 1
-#define SCL_PLUGIN_ABI_MINOR 0
+#define SCL_PLUGIN_ABI_MINOR 1
 
 /* ------------------------------------------------------------------ parameters */
 
@@ -121,7 +121,8 @@ typedef enum scl_init_kind {
     SCL_INIT_ZEROS = 0,
     SCL_INIT_ONES = 1,
     SCL_INIT_UNIFORM = 2, /* U(-scale, scale) */
-    SCL_INIT_NORMAL = 3   /* N(0, scale^2) */
+    SCL_INIT_NORMAL = 3,  /* N(0, scale^2) */
+    SCL_INIT_NEAR_ONE = 4 /* N(1, scale^2); since 1.1 */
 } scl_init_kind;
 
 typedef struct scl_init {
@@ -199,6 +200,13 @@ struct scl_builder {
 
     /* The same values, with no derivative flowing through. */
     scl_tensor *(*stop_gradient)(scl_builder *b, scl_tensor *x);
+
+    /* since 1.1 */
+
+    /* x y, of the last two axes, after transposing those of x or y where asked: 2-D, or batched
+     * 3-D with equal first axes. */
+    scl_tensor *(*matmul)(scl_builder *b, scl_tensor *x, scl_tensor *y, int32_t transpose_x,
+                          int32_t transpose_y);
 };
 
 /* ------------------------------------------------------------------ losses */
@@ -232,12 +240,32 @@ typedef struct scl_loss_interface {
 
 /* ------------------------------------------------------------------ adapters */
 
-/* A named linear layer that an adapter may wrap, e.g. "image_encoder.blocks.7.attn.qkv". */
+/* What a site is. Each is a module of segment-anything, under its name there, and x is what enters
+ * it, y what it gives: [..., in] and [..., out] of these sizes. */
+typedef enum scl_site_kind {
+    SCL_SITE_LINEAR = 0, /* "image_encoder.blocks.7.attn.qkv"; weight [out, in], bias [out] */
+    SCL_SITE_NORM = 1,   /* a layer norm, "image_encoder.blocks.7.norm1"; weight and bias [out] */
+    SCL_SITE_CONV = 2,   /* a convolution, "image_encoder.patch_embed.proj": x [B, H, W, in], y
+                            [B, H', W', out]; weight [out, in, k, k], bias [out] or NULL */
+    SCL_SITE_BRANCH = 3, /* what a block adds to its tokens, "image_encoder.blocks.7.attn" or
+                            "….mlp", and the mlp of the decoder's layers: [B, N, C], x after the
+                            norm, y before it is added */
+    SCL_SITE_BLOCK = 4   /* a block of the image encoder, "image_encoder.blocks.7": [B, N, C] */
+} scl_site_kind;
+
+/* A named place that an adapter may wrap; without `kinds` only linear layers are asked about. */
 typedef struct scl_site {
     uint32_t struct_size;
     uint32_t reserved;
     const char *name;
     int64_t in_features, out_features;
+
+    /* since 1.1 */
+
+    uint32_t kind; /* scl_site_kind */
+    uint32_t reserved_1;
+    /* The layer's own, as the model has them; NULL for a branch or a block, and in `wraps`. */
+    scl_tensor *weight, *bias;
 } scl_site;
 
 typedef struct scl_adapter_interface {
@@ -247,11 +275,26 @@ typedef struct scl_adapter_interface {
     int32_t (*trains)(const void *params, const char *parameter_name);
     /* Nonzero: attach, which must then be there, is called for this site. NULL: none is wrapped. */
     int32_t (*wraps)(const void *params, const scl_site *site);
-    /* The layer's new output, of y's shape, from its input x [..., in] and its present output
-     * y [..., out]. May be called more than once for a site, with other rows of x: each row of the
-     * result must come from the same row of x and y alone. */
+    /* The site's new output, of y's shape, from its input x [..., in] and its present output
+     * y [..., out]: the model's, or what an adapter before this one made of it. May be called more
+     * than once for a linear layer or a norm, with other rows of x: each row of the result must
+     * come from the same row of x and y alone. */
     scl_tensor *(*attach)(scl_builder *b, const void *params, const scl_site *site, scl_tensor *x,
                           scl_tensor *y);
+
+    /* since 1.1 */
+
+    uint32_t kinds; /* 1 << scl_site_kind for each kind that `wraps` is asked about; 0: linear */
+    uint32_t reserved_1;
+    /* For the blocks that `wraps` takes, in place of attach: T more tokens [T, C] that enter this
+     * block beside the image's and leave it behind. In its attention every token sees them, in each
+     * window, without a relative position. NULL: attach is called for blocks, too. */
+    scl_tensor *(*tokens)(scl_builder *b, const void *params, const scl_site *site);
+    /* Puts into *weight and *bias what the layer must have to give by itself what attach makes of
+     * its output. They come as they are: site->weight and site->bias, or what an adapter before
+     * this one made of them; *bias is NULL where the layer has none. NULL: it cannot be merged. */
+    void (*merge)(scl_builder *b, const void *params, const scl_site *site, scl_tensor **weight,
+                  scl_tensor **bias);
 } scl_adapter_interface;
 
 /* ------------------------------------------------------------------ the descriptor */
