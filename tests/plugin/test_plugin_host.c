@@ -120,7 +120,7 @@ static void an_unknown_name_lists_what_there_is(void **state)
                    "no loss is named `dicee` in /nowhere (no such folder), " PLUGINS
                    ": did you mean `dice`? (there is bce_with_logits, cross_entropy, dice, focal, "
                    "mse_iou)");
-    assert_refused("zzzzzzzz", SCL_PLUGIN_ADAPTER, PLUGINS ": there is ");
+    assert_refused("zzzzzzzz", SCL_PLUGIN_ADAPTER, PLUGINS ": there is adaptformer, ");
     setenv(SCL_PLUGIN_PATH_VARIABLE, "/nowhere", 1);
     assert_refused("dice", SCL_PLUGIN_LOSS,
                    "no loss is named `dice` in /nowhere (no such folder): set SAMCL_PLUGIN_PATH to "
