@@ -10,11 +10,11 @@
 #include "plugin/merge.h"
 #include "registry.h"
 
-#define FIXTURE TEST_FIXTURES "/plugin/adapters.safetensors"
+#define FIXTURE TEST_FIXTURES "/plugin/adapter_models.safetensors"
 
 #define MAX_TRAINED 256
 
-/* The encoder with a run file's adapters, and the loss of make_adapter_fixtures.py. */
+/* The encoder with a run file's adapters, and the loss of make_adapter_model_fixtures.py. */
 typedef struct tuned_encoder {
     plugin_run run;
     scl_adaptation adaptation;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make tests/fixtures/plugin/adapters.safetensors: what adapters make of a small SAM's image encoder.
+"""Make tests/fixtures/plugin/adapter_models.safetensors: what adapters make of a small SAM's image encoder.
 
 The encoder is segment-anything's, with the weights of make_model_fixtures.py; the adapters are hooks
 on its modules, written from their papers and held against Hugging Face PEFT where it has them. Their
@@ -12,7 +12,7 @@ by every trained parameter, in the order of their names, one after the other.
 
 The metadata `cases` has a line "CASE ADAPTER" each, with the adapter as in a run file.
 
-usage: python tests/reference/make_adapter_fixtures.py
+usage: python tests/reference/make_adapter_model_fixtures.py
 Needs torch, segment-anything, peft, transformers, numpy, safetensors.
 """
 
@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from segment_anything.modeling.common import LayerNorm2d
 from segment_anything.modeling.image_encoder import add_decomposed_rel_pos
 
-OUT = os.path.join(os.path.dirname(__file__), "..", "fixtures", "plugin", "adapters.safetensors")
+OUT = os.path.join(os.path.dirname(__file__), "..", "fixtures", "plugin", "adapter_models.safetensors")
 QKV = ["image_encoder.blocks.*.attn.qkv"]
 
 CASES = {
