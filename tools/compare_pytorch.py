@@ -5,7 +5,8 @@ Each side is a live process; one of them works at a time, on all processors, and
 gives one sample. Weights and inputs are the same: samcl's are saved and given to the peers, whose
 first run must give samcl's results. A ratio is the peer's median time over samcl's. Rows marked slow
 take gigabytes and minutes: there the peers live one after the other and their first run is their
-sample. Run it on a machine that does nothing else. Needs torch, segment-anything, transformers,
+sample. Run it on a machine that does nothing else. With --torch-device cuda PyTorch works on the GPU,
+without TF32; samcl's goals are for processors and are not asked then. Needs torch, segment-anything, transformers,
 peft, safetensors.
 """
 
@@ -32,7 +33,8 @@ ENCODER_SHARE = 0.8  # of the FLOP/s of the fastest matrix product in the same r
 ERROR_LIMIT = 1e-3  # relative, of a peer's results against samcl's
 REST_SECONDS = 0.1  # between samples: a library's threads spin for a while after their work
 GIB = 2**30
-NAMES = {"openblas": "OpenBLAS of Debian", "numpy": "OpenBLAS of NumPy", "sdpa": "PyTorch SDPA",
+NAMES = {"openblas": "OpenBLAS of Debian", "numpy": "OpenBLAS of NumPy",
+         "torch": "PyTorch matmul", "sdpa": "PyTorch SDPA",
          "meta": "segment-anything", "hf": "transformers"}
 
 
@@ -75,6 +77,13 @@ ROWS = gemm_rows() + [
     Row("step/lora", {}, budget=6 * GIB, slow=True, label="step/lora/vit_h",
         options=("--model-type", "vit_h", "memory_budget=6GiB")),
 ] + growth_rows()
+
+
+def on_gpu(row):
+    """The row with PyTorch on a GPU; only samcl against itself keeps its goal."""
+    peers = ["torch"] if row.case.startswith("gemm/") else row.goals
+    goals = {peer: row.goals[peer] if peer.isdigit() else None for peer in peers}
+    return dataclasses.replace(row, goals=goals, memory=0, slow=row.slow and not row.model)
 
 
 class Process:
@@ -170,8 +179,10 @@ class Bench:
         if peer.isdigit():
             return self.start_samcl(row, peer)
         note(f"{row.name()}: {NAMES[peer]} builds it")
-        command = [sys.executable, PEERS, peer, row.case, data, self.model(row.model)]
-        process = Process(command, python_environment(), memory_limit())
+        command = [sys.executable, PEERS, peer, row.case, data, self.model(row.model),
+                   self.options.torch_device]
+        limit = memory_limit() if self.options.torch_device == "cpu" else 0  # drivers reserve more
+        process = Process(command, python_environment(), limit)
         process.error, process.flops = float(process.ready[0]), None
         self.sides[NAMES[peer]] = process.ready[2].strip()
         if not process.error <= ERROR_LIMIT:
@@ -221,7 +232,8 @@ class Bench:
         if row.goals:
             own.ask(f"save {data}")
         (self.run_in_turn if row.slow else self.run_together)(row, own, data, results)
-        found = {"row": row.name(), "case": row.case, "samcl": self.result(own), "peers": results}
+        found = {"row": row.name(), "case": row.case, "samcl": self.result(own), "peers": results,
+                 "peak_of": "process" if self.options.torch_device == "cpu" else "device"}
         own.close()
         data.unlink(missing_ok=True)
         for name, goal in row.goals.items():
@@ -270,7 +282,8 @@ def print_row(found):
     own = found["samcl"]
     rate = 1e-9 * own["flops"] / own["median"]
     left = f"| {found['row']} | {time_text(own['median'])} | {rate:.0f} "
-    peak = f"{own['process_peak_bytes'] / 1e9:.2f} GB"
+    peak_of = f"{found['peak_of']}_peak_bytes"
+    peak = f"{own[peak_of] / 1e9:.2f} GB"
     if "memory" in found:
         peak += " (of the {of}: goal {goal:.2f}, {met})".format(
             of=found["memory"]["of"], goal=found["memory"]["goal"] / 1e9,
@@ -282,7 +295,7 @@ def print_row(found):
             print(f"{left}| {label(name)} | failed: {peer['failed']} | | | | {peak} | |", flush=True)
         else:
             goal = "" if peer["goal"] is None else f"{peer['goal']:g}"
-            its_peak = f"{peer['process_peak_bytes'] / 1e9:.2f} GB"
+            its_peak = f"{peer[peak_of] / 1e9:.2f} GB"
             print(f"{left}| {label(name)} | {time_text(peer['median'])} | {peer['ratio']:.2f} | "
                   f"{goal} | {met_text(peer['met'])} | {peak} | {its_peak} |", flush=True)
 
@@ -338,7 +351,8 @@ def record_of(options, about, bench, results):
 def compare(options, folder):
     results = []
     bench = Bench(options, folder)
-    rows = [row for row in ROWS if chosen(row, options)]
+    all_rows = ROWS if options.torch_device == "cpu" else map(on_gpu, ROWS)
+    rows = [row for row in all_rows if chosen(row, options)]
     if not rows:
         sys.exit(f"no row matches; there are {', '.join(row.name() for row in ROWS)}")
     about = machine.describe()
@@ -369,6 +383,7 @@ def main():
                         help="the folder that has samcl")
     parser.add_argument("--json", type=pathlib.Path, help="a file for all samples and the machine")
     parser.add_argument("--device", default="auto", help="of samcl")
+    parser.add_argument("--torch-device", default="cpu", choices=("cpu", "cuda"), help="of PyTorch")
     with tempfile.TemporaryDirectory() as folder:
         compare(parser.parse_args(), pathlib.Path(folder))
 

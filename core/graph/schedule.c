@@ -149,9 +149,11 @@ size_t scl_schedule_leaf_bytes(const scl_plan *plan, const scl_store *store)
     return bytes;
 }
 
+/* Last made, first released: NVIDIA's driver 580 crashes when views that overlap go in the order
+ * they were made. */
 static void release_all(scl_schedule *s, scl_buffer **buffers, size_t count)
 {
-    for (size_t i = 0; buffers != NULL && i < count; i++)
+    for (size_t i = buffers != NULL ? count : 0; i-- > 0;)
         s->device->backend->buffer_release(s->device, buffers[i]);
     scl_free(buffers);
 }

@@ -1,9 +1,9 @@
 /* Plans, schedules, fusing and the frozen prefix: each must give the values of the plain graph. */
 #include "support.h"
 
+#include "graph/compiled.h"
 #include "graph/fuse.h"
 #include "graph/prefix.h"
-#include "graph/schedule.h"
 #include "plan/network.h"
 #include "plan/workplace.h"
 
@@ -419,6 +419,47 @@ static void every_failing_allocation_is_reported(void **state)
     assert_true(failures > 50);
 }
 
+#define MOST_VIEWS 256
+
+static const scl_backend *plain;
+static scl_buffer *views[MOST_VIEWS]; /* alive, in the order they were made */
+static size_t view_count;
+
+static scl_status make_view(scl_device *of, scl_buffer *parent, size_t offset, size_t bytes,
+                            scl_buffer **out, scl_error *err)
+{
+    scl_status status = plain->buffer_view(of, parent, offset, bytes, out, err);
+    assert_true(view_count < MOST_VIEWS);
+    views[view_count++] = *out;
+    return status;
+}
+
+/* Only the youngest view may go. */
+static void release_view(scl_device *of, scl_buffer *buffer)
+{
+    for (size_t i = 0; i < view_count; i++)
+        if (views[i] == buffer)
+            assert_int_equal(i, --view_count);
+    plain->buffer_release(of, buffer);
+}
+
+static void views_go_in_reverse_order(void **state)
+{
+    (void)state;
+    plain = device->backend;
+    scl_backend recording = *plain;
+    recording.buffer_view = make_view;
+    recording.buffer_release = release_view;
+    device->backend = &recording;
+    network n = network_build(2, true, true, &test_error);
+    scl_compiled compiled = {0};
+    assert_ok(scl_compile(n.graph, NULL, 0, store, &compiled, &test_error));
+    assert_true(view_count > 10);
+    scl_compiled_free(&compiled);
+    assert_int_equal(view_count, 0);
+    device->backend = plain;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +475,7 @@ int main(void)
         cmocka_unit_test(builder_errors_stick_and_say_where),
         cmocka_unit_test(nothing_to_train_is_an_error),
         cmocka_unit_test(every_failing_allocation_is_reported),
+        cmocka_unit_test(views_go_in_reverse_order),
     };
     return cmocka_run_group_tests(tests, open_reference, close_device);
 }

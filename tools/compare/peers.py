@@ -1,11 +1,12 @@
 """The work of a case of `samcl bench` by PyTorch or OpenBLAS, as a process that answers lines.
 
-usage: peers.py PEER CASE DATA MODEL
+usage: peers.py PEER CASE DATA MODEL DEVICE
 
 DATA is what samcl saved of its case: inputs, and results to be met. MODEL is a folder with the same
-weights (compare_pytorch.py makes it). The first line is `ready ERROR SECONDS ABOUT`: the error of
+weights (compare_pytorch.py makes it); DEVICE is PyTorch's: cpu or cuda. The first line is `ready ERROR SECONDS ABOUT`: the error of
 its first run against samcl's results, relative to the largest of them, and how long that run took.
-Then `run` is answered by the seconds of one sample, `memory` by 0 and the peak of the process.
+Then `run` is answered by the seconds of one sample, `memory` by the peaks of PyTorch's GPU, or 0, and
+of the process.
 """
 
 import ctypes
@@ -32,16 +33,25 @@ def torch_with_threads():
 
 
 def gap(found, wanted):
+    if hasattr(found, "detach"):
+        found = found.detach().cpu()
     return float(np.abs(np.asarray(found) - wanted).max() / np.abs(wanted).max())
 
 
 # ---- matrix products
 
 
+def factors(case, data):
+    """Both arrays of a gemm case, and which of them are transposed."""
+    form = case.rsplit("/", 1)[1]
+    names = {"nt": ("x", "w"), "nn": ("dy", "w"), "tn": ("dy", "x")}[form]
+    return [data[name] for name in names], (form == "tn", form == "nt")
+
+
 class OpenBlas:
     """cblas_sgemm on the arrays as they lie: nothing is copied or packed ahead."""
 
-    def __init__(self, case, data, model, library, prefix="", suffix=""):
+    def __init__(self, case, data, library, prefix="", suffix=""):
         self.library = ctypes.CDLL(library)
         self.integer = ctypes.c_int64 if suffix else ctypes.c_int
         function = lambda name: getattr(self.library, f"{prefix}{name}{suffix}")
@@ -52,9 +62,7 @@ class OpenBlas:
                       f"kernel {function('openblas_get_corename')().decode()}, "
                       f"{function('openblas_get_num_threads')()} threads")
         self.sgemm = function("cblas_sgemm")
-        form = case.rsplit("/", 1)[1]
-        self.a, self.b = (data[n] for n in {"nt": "xw", "nn": ("dy", "w"), "tn": ("dy", "x")}[form])
-        self.trans = (form == "tn", form == "nt")
+        (self.a, self.b), self.trans = factors(case, data)
         m, self.k = self.a.shape[::-1] if self.trans[0] else self.a.shape
         n = self.b.shape[0] if self.trans[1] else self.b.shape[1]
         self.wanted, self.y = data["y"], np.zeros((m, n), np.float32)
@@ -72,29 +80,61 @@ class OpenBlas:
     def error(self, found):
         return gap(found, self.wanted)
 
+    def finish(self):
+        pass
 
-def debian_openblas(case, data, model):
-    return OpenBlas(case, data, model, DEBIAN_OPENBLAS)
+    def peak_bytes(self):
+        return 0
 
 
-def numpy_openblas(case, data, model):
+def debian_openblas(case, data, device):
+    return OpenBlas(case, data, DEBIAN_OPENBLAS)
+
+
+def numpy_openblas(case, data, device):
     libraries = pathlib.Path(np.__file__).parent.parent / "numpy.libs"
     library = glob.glob(str(libraries / "libscipy_openblas64_*"))[0]
-    return OpenBlas(case, data, model, library, "scipy_", "64_")
+    return OpenBlas(case, data, library, "scipy_", "64_")
 
 
 # ---- PyTorch
 
 
 class Torch:
-    def __init__(self, library="torch"):
-        self.torch = torch_with_threads()
+    """On a GPU in fp32 as on a processor, without TF32."""
+
+    def __init__(self, device, library="torch"):
+        self.torch, self.device = torch_with_threads(), device
+        self.on_gpu = device.startswith("cuda")
+        self.torch.backends.cudnn.allow_tf32 = False
         packages = dict.fromkeys(("torch", library))
         self.about = ", ".join(f"{name} {version(name)}" for name in packages)
-        self.about += f", {self.torch.get_num_threads()} threads"
+        self.about += (f", {self.torch.cuda.get_device_name(device)}" if self.on_gpu
+                       else f", {self.torch.get_num_threads()} threads")
 
     def tensor(self, array):
-        return self.torch.from_numpy(np.ascontiguousarray(array))
+        return self.torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    def finish(self):
+        if self.on_gpu:
+            self.torch.cuda.synchronize()
+
+    def peak_bytes(self):
+        return self.torch.cuda.max_memory_reserved() if self.on_gpu else 0
+
+
+class Matmul(Torch):
+    def __init__(self, case, data, device):
+        super().__init__(device)
+        arrays, trans = factors(case, data)
+        self.a, self.b = (self.tensor(a).T if t else self.tensor(a) for a, t in zip(arrays, trans))
+        self.wanted = data["y"]
+
+    def run(self):
+        return self.a @ self.b
+
+    def error(self, found):
+        return gap(found, self.wanted)
 
 
 class Sdpa(Torch):
@@ -102,8 +142,8 @@ class Sdpa(Torch):
 
     HEADS = 12
 
-    def __init__(self, case, data, model):
-        super().__init__()
+    def __init__(self, case, data, device):
+        super().__init__(device)
         from segment_anything.modeling.image_encoder import get_rel_pos
 
         tokens, width = data["qkv"].shape[1:]
@@ -132,20 +172,21 @@ class Meta(Torch):
 
     FIRST_WEIGHT = "image_encoder.patch_embed.proj.weight"
 
-    def __init__(self, model):
-        super().__init__("segment-anything")
+    def __init__(self, model, device):
+        super().__init__(device, "segment-anything")
         from safetensors.torch import load_file as load
         from segment_anything import sam_model_registry
 
         self.sam = sam_model_registry["vit_b"]()
         self.sam.load_state_dict(load(model / "meta.safetensors"))
+        self.sam.to(device)
 
     def encode(self, pixels):
         return self.sam.image_encoder(pixels)
 
     def decode(self, embedding, points):
         """Logits of the single mask for a point an image."""
-        labels = self.torch.ones(1, 1, dtype=self.torch.int32)
+        labels = self.torch.ones(1, 1, dtype=self.torch.int32, device=self.device)
         logits = []
         for i in range(len(embedding)):
             sparse, dense = self.sam.prompt_encoder(
@@ -167,11 +208,12 @@ class Hf(Torch):
 
     FIRST_WEIGHT = "vision_encoder.patch_embed.projection.weight"
 
-    def __init__(self, model):
+    def __init__(self, model, device):
         import transformers
 
-        super().__init__("transformers")
+        super().__init__(device, "transformers")
         self.sam = transformers.SamModel.from_pretrained(model, attn_implementation="sdpa")
+        self.sam.to(device)
         self.sam.train()
         self.model = self.sam
 
@@ -184,14 +226,14 @@ class Hf(Torch):
         return out.pred_masks[:, 0], out.iou_scores[:, 0]
 
     def labels(self, points):
-        return self.torch.ones(len(points), 1, 1, dtype=self.torch.int64)
+        return self.torch.ones(len(points), 1, 1, dtype=self.torch.int64, device=self.device)
 
     def train(self, what):
         if what == "lora":
             import peft
 
             config = peft.LoraConfig(r=4, lora_alpha=4, target_modules=["qkv"])
-            self.model = peft.get_peft_model(self.sam, config)
+            self.model = peft.get_peft_model(self.sam, config).to(self.device)
             self.about += f", peft {peft.__version__}"
         elif what == "decoder":
             self.sam.requires_grad_(False)
@@ -297,12 +339,12 @@ def model_work(library, case, data):
     return Step(library, data, "full" if what == "small" else what)
 
 
-def build(peer, case, data, model):
-    arrays = {"openblas": debian_openblas, "numpy": numpy_openblas, "sdpa": Sdpa}
+def build(peer, case, data, model, device):
+    arrays = {"openblas": debian_openblas, "numpy": numpy_openblas, "torch": Matmul, "sdpa": Sdpa}
     if peer in arrays:
-        work = arrays[peer](case, data, model)
+        work = arrays[peer](case, data, device)
         return work, work
-    library = {"meta": Meta, "hf": Hf}[peer](model)
+    library = {"meta": Meta, "hf": Hf}[peer](model, device)
     return model_work(library, case, data), library
 
 
@@ -311,21 +353,22 @@ def peak_bytes():
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
-def sample(work):
+def sample(work, library):
     begin = time.perf_counter()
     found = work.run()
+    library.finish()
     return found, time.perf_counter() - begin
 
 
 def main():
-    peer, case, data, model = sys.argv[1:]
-    work, library = build(peer, case, load_file(data), pathlib.Path(model))
-    found, seconds = sample(work)
+    peer, case, data, model, device = sys.argv[1:]
+    work, library = build(peer, case, load_file(data), pathlib.Path(model), device)
+    found, seconds = sample(work, library)
     print("ready", work.error(found), seconds, library.about, flush=True)
     del found
     for line in sys.stdin:
-        answer = f"0 {peak_bytes()}" if line == "memory\n" else sample(work)[1]
-        print(answer, flush=True)
+        print(f"{library.peak_bytes()} {peak_bytes()}" if line == "memory\n"
+              else sample(work, library)[1], flush=True)
 
 
 if __name__ == "__main__":
