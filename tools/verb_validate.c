@@ -135,9 +135,10 @@ static void describe_adapters(run_check *c)
         tensors += own;
         values += own ? scl_shape_count(t->shape) : 0;
     }
-    scl_str_add(&c->summary, "%-10s %s, with %zu tensors of its own, %" PRId64 " values\n",
-                c->plugins.adapter_count > 1 ? "adapters" : "adapter", scl_str_text(&labels),
-                tensors, values);
+    bool several = c->plugins.adapter_count > 1;
+    scl_str_add(&c->summary, "%-10s %s, with %zu tensors of %s own, %" PRId64 " values\n",
+                several ? "adapters" : "adapter", scl_str_text(&labels), tensors,
+                several ? "their" : "its", values);
     scl_str_free(&labels);
 }
 

@@ -13,17 +13,21 @@
 #define IO(name) TEST_FIXTURES "/io/" name
 #define LORA     "adapter={use: lora, params: {rank: 2}}"
 #define FULL     "adapter={use: full}"
+#define SEVERAL                                                                                    \
+    "adapter=[{use: lora, params: {rank: 2}}, {use: adaptformer, params: {bottleneck: 3}}, "       \
+    "{use: bitfit}]"
 
 static int make_files(void **state)
 {
     (void)state;
     const char *const lora[] = {LORA}, *const decoder[] = {"adapter=none"};
-    const char *const whole[] = {FULL, "model={type: vit_nano}"};
+    const char *const whole[] = {FULL, "model={type: vit_nano}"}, *const several[] = {SEVERAL};
     program_enter_folder();
     write_picture();
     write_base();
     write_run_file();
     write_tuned("lora.safetensors", lora, 1);
+    write_tuned("several.safetensors", several, 1);
     write_tuned("decoder.safetensors", decoder, 1);
     write_tuned("whole.safetensors", whole, 2);
     return 0;
@@ -152,6 +156,7 @@ static void adapters_go_over_their_base_only(void **state)
     EXPECT(0, base, "predict", "--checkpoint", "lora.safetensors", ANSWER);
     EXPECT(0, base, "predict", "--checkpoint", "base.safetensors", "--adapter", "lora.safetensors",
            ANSWER);
+    EXPECT(0, base, "predict", "--adapter", "several.safetensors", ANSWER);
     EXPECT(0, base, "predict", "--adapter", "decoder.safetensors", ANSWER);
     EXPECT(0, "mask 1: ", "predict", "--checkpoint", "whole.safetensors", ANSWER);
     free(base);
@@ -248,13 +253,18 @@ static void info_describes_tuned_files(void **state)
 {
     (void)state;
     cJSON *list = NULL;
-    outcome o = RUN("info", "--json", "lora.safetensors", "whole.safetensors");
+    outcome o =
+        RUN("info", "--json", "lora.safetensors", "whole.safetensors", "several.safetensors");
     assert_int_equal(o.code, 0);
     assert_ok(scl_json_parse(o.out, strlen(o.out), "output", &list, &test_error));
     const cJSON *lora = cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0), "tuned");
     const cJSON *whole = cJSON_GetObjectItem(cJSON_GetArrayItem(list, 1), "tuned");
     assert_string_equal(cJSON_GetObjectItem(lora, "adapter")->valuestring, "lora");
     assert_non_null(strstr(cJSON_GetObjectItem(lora, "adapter_params")->valuestring, "rank: 2"));
+    const cJSON *several = cJSON_GetObjectItem(cJSON_GetArrayItem(list, 2), "tuned");
+    const cJSON *names = cJSON_GetObjectItem(several, "adapter");
+    assert_int_equal(cJSON_GetArraySize(names), 3);
+    assert_string_equal(cJSON_GetArrayItem(names, 1)->valuestring, "adaptformer");
     assert_string_equal(cJSON_GetObjectItem(lora, "task")->valuestring, "binary");
     assert_string_equal(cJSON_GetObjectItem(lora, "base")->valuestring, "base.safetensors");
     assert_int_equal(strlen(cJSON_GetObjectItem(lora, "base_hash")->valuestring), 32);
@@ -461,6 +471,8 @@ static void a_right_run_file_is_described(void **state)
     EXPECT(0, "train_also mask_decoder.*: ", "validate", "run.yaml", "--no-data");
     EXPECT(0, "adapter    lora, with 6 tensors of its own, 576 values", "validate", "run.yaml",
            LORA);
+    EXPECT(0, "adapters   lora, adaptformer, bitfit, with 18 tensors of their own, 1089 values",
+           "validate", "run.yaml", SEVERAL);
     EXPECT(0, "val        1 image\n", "validate", "run.yaml", "data.val_split=0.3");
     EXPECT(0, "run.yaml is right", "validate", "run.yaml", "losses=[{use: focal}, {use: dice}]");
     outcome o = RUN("validate", "run.yaml", "--resolved", "train.epochs=7");
@@ -481,6 +493,10 @@ static void every_mistake_of_a_run_is_told(void **state)
            "run.yaml", "adapter={use: lora, params: {sites: [nowhere.*]}}");
     EXPECT(2, "changes nothing", "validate", "run.yaml",
            "adapter={use: lora, params: {sites: []}}");
+    EXPECT(2, "adapter[1].params.sites", "validate", "run.yaml", "adapter=[{use: lora}]",
+           "adapter[1]={use: houlsby}", "adapter[1].params.sites=[\"*.qkv\"]");
+    EXPECT(2, "adapters that make parameters of one name need different `sites`", "validate",
+           "run.yaml", "adapter=[{use: lora}, {use: lora}]");
     EXPECT(2, "matches no parameter that a loss reaches with \"*.iou_prediction_head.*\"",
            "validate", "run.yaml",
            "train.param_groups=[{match: \"*.iou_prediction_head.*\", lr_scale: 0.1}]");

@@ -75,6 +75,11 @@ static void each_fault_has_its_sentence(void **state)
     assert_refused("other_builder", SCL_PLUGIN_LOSS, words);
     assert_refused("idle_adapter", SCL_PLUGIN_ADAPTER, "neither a function `trains` nor `wraps`");
     assert_refused("no_attach", SCL_PLUGIN_ADAPTER, "a function `wraps` but no function `attach`");
+    assert_refused("unknown_site", SCL_PLUGIN_ADAPTER,
+                   "its kinds are 0x100000, expected the sum of some 1 << scl_site_kind, at most "
+                   "0x1f");
+    assert_refused("lost_tokens", SCL_PLUGIN_ADAPTER,
+                   "a function `tokens` but its kinds lack SCL_SITE_BLOCK");
     assert_refused("dice", SCL_PLUGIN_ADAPTER,
                    "it is of kind loss, expected adapter: use it in "
                    "`losses` of the run file");
@@ -174,7 +179,7 @@ static void the_list_holds_sound_and_broken_files(void **state)
         assert_true(plugin->param_count > 0 || strcmp(plugin->id, "mse_iou") == 0);
     }
     assert_true(ours > 7);
-    assert_int_equal(list.count - ours, 34);
+    assert_int_equal(list.count - ours, 36);
     assert_int_equal(sound - ours, 3); /* sound, faulty_loss, faulty_adapter */
     scl_plugin_list_free(&list);
 }

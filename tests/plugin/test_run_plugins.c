@@ -45,14 +45,63 @@ static void parameters_are_read(void **state)
     plugin_run_close(&run);
 }
 
+static void adapters_keep_their_order(void **state)
+{
+    (void)state;
+    plugin_run run;
+    assert_ok(plugin_run_open(&run,
+                              RUN_HEAD "adapter:\n"
+                                       "  - {use: lora, params: {rank: 3}}\n"
+                                       "  - {use: bitfit}\n"
+                                       "  - {use: lora, params: {rank: 2, sites: [\"*.proj\"]}}\n",
+                              &test_error));
+    const scl_run_plugins *p = &run.plugins;
+    assert_int_equal(p->adapter_count, 3);
+    assert_string_equal(p->adapters[0].label, "lora");
+    assert_string_equal(p->adapters[1].label, "bitfit");
+    assert_string_equal(p->adapters[2].label, "lora_2");
+    assert_true(*(const int64_t *)p->adapters[0].params == 3);
+    assert_true(*(const int64_t *)p->adapters[2].params == 2);
+    plugin_run_close(&run);
+}
+
+static void mistakes_in_a_list_of_adapters_are_placed(void **state)
+{
+    (void)state;
+    assert_error(RUN_HEAD "adapter:\n"
+                          "  - {use: lora}\n"
+                          "  - {use: none}\n"
+                          "  - {use: dora, params: {rank: 0, alpah: 2}}\n"
+                          "  - {params: {}}\n"
+                          "  - {use: dice}\n"
+                          "  - bitfit\n",
+                 SCL_BAD_CONFIG,
+                 "6 errors in run.yaml:\n"
+                 "  run.yaml:5:11: to use no adapter, write adapter: none\n"
+                 "  run.yaml:6:32: `rank` must be between 1 and 1024, found 0\n"
+                 "  run.yaml:6:35: unknown key `alpah` in `adapter[2].params`: did you mean "
+                 "`alpha`?\n"
+                 "  run.yaml:7:5: `adapter[3]` needs the key `use` (name of the adapter plugin, "
+                 "such as lora)\n"
+                 "  run.yaml:8:11: plugin " PLUGINS
+                 "/dice.so: it is of kind loss, expected adapter: use it in `losses` of the run "
+                 "file\n"
+                 "  run.yaml:9:5: expected a map such as {use: lora, params: {rank: 4}} for "
+                 "`adapter`, or none, found the text \"bitfit\"");
+}
+
 static void an_absent_adapter_is_none(void **state)
 {
     (void)state;
     plugin_run run;
-    assert_ok(plugin_run_open(&run, RUN_HEAD "adapter: none\n", &test_error));
-    assert_int_equal(run.plugins.adapter_count, 0);
-    assert_int_equal(run.plugins.loss_count, 2);
-    plugin_run_close(&run);
+    static const char *const texts[] = {RUN_HEAD, RUN_HEAD "adapter: none\n",
+                                        RUN_HEAD "adapter: []\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_ok(plugin_run_open(&run, texts[i], &test_error));
+        assert_int_equal(run.plugins.adapter_count, 0);
+        assert_int_equal(run.plugins.loss_count, 2);
+        plugin_run_close(&run);
+    }
 }
 
 static void mistakes_of_file_and_plugins_come_together(void **state)
@@ -117,7 +166,7 @@ static void failing_allocations_leave_nothing(void **state)
         scl_error err = {0};
         scl_alloc_fail_after(n);
         status = plugin_run_open(&run,
-                                 RUN_HEAD "adapter: {use: lora}\n"
+                                 RUN_HEAD "adapter: [{use: lora}, {use: lora}]\n"
                                           "losses: [{use: dice}, {use: dice}]\n",
                                  &err);
         scl_alloc_fail_after(-1);
@@ -283,6 +332,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_are_read),
+        cmocka_unit_test(adapters_keep_their_order),
+        cmocka_unit_test(mistakes_in_a_list_of_adapters_are_placed),
         cmocka_unit_test(an_absent_adapter_is_none),
         cmocka_unit_test(mistakes_of_file_and_plugins_come_together),
         cmocka_unit_test(plugins_alone_at_fault_keep_their_status),

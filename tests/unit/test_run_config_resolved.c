@@ -57,6 +57,38 @@ static void plugin_parameters_are_read_into_its_struct(void **state)
     scl_run_config_free(&config);
 }
 
+/* A list of one is written as its map, and a longer one as a list. */
+static void adapters_are_written_as_map_or_list(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *adapter, *resolved;
+    } cases[] = {
+        {"[]", "adapter: none\n"},
+        {"none", "adapter: none\n"},
+        {"[{use: a}]", "  use: a\n"},
+        {"[{use: a}, {use: b, params: {c: 1}}]",
+         "adapter:\n  - {use: a, params: {}}\n  - {use: b, params: {c: 1}}\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        scl_str out = {0};
+        snprintf(text, sizeof text, MODEL DATA "adapter: %s\n", cases[i].adapter);
+        scl_run_config_load_text(&config, "x.yaml", text, strlen(text), NULL, 0);
+        assert_ok(scl_run_config_finish(&config, &test_error));
+        assert_ok(scl_run_config_resolved(&config, &out, &test_error));
+        if (strstr(out.text, cases[i].resolved) == NULL)
+            fail_msg("expected %s in\n%s", cases[i].resolved, out.text);
+        size_t count = config.adapter.count;
+        scl_run_config_free(&config);
+        scl_run_config_load_text(&config, "y.yaml", out.text, out.length, NULL, 0);
+        assert_ok(scl_run_config_finish(&config, &test_error));
+        assert_int_equal(config.adapter.count, count);
+        scl_run_config_free(&config);
+        scl_str_free(&out);
+    }
+}
+
 static void plugin_mistakes_come_with_all_others(void **state)
 {
     (void)state;
@@ -353,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plugin_parameters_are_read_into_its_struct),
+        cmocka_unit_test(adapters_are_written_as_map_or_list),
         cmocka_unit_test(plugin_mistakes_come_with_all_others),
         cmocka_unit_test(missing_parameters_are_told_at_the_plugin),
         cmocka_unit_test(resolved_file_reads_back_as_the_same_run),

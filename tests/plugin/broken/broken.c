@@ -26,6 +26,13 @@ static int32_t wraps(const void *values, const scl_site *site)
     return 1;
 }
 
+static scl_tensor *tokens(scl_builder *b, const void *values, const scl_site *site)
+{
+    (void)values;
+    (void)site;
+    return b->scalar(b, 0);
+}
+
 static scl_loss_interface loss = {.struct_size = sizeof loss, .build = build};
 static scl_adapter_interface adapter = {.struct_size = sizeof adapter};
 
@@ -107,10 +114,14 @@ static void break_interface(void)
         loss.struct_size = 8;
     if (is("no_build"))
         loss.build = NULL;
-    if (is("idle_adapter") || is("no_attach"))
+    if (is("idle_adapter") || is("no_attach") || is("unknown_site") || is("lost_tokens"))
         plugin.kind = SCL_PLUGIN_ADAPTER, plugin.interface = &adapter;
-    if (is("no_attach"))
+    if (is("no_attach") || is("unknown_site") || is("lost_tokens"))
         adapter.wraps = wraps;
+    if (is("unknown_site"))
+        adapter.kinds = 1 << 20;
+    if (is("lost_tokens"))
+        adapter.tokens = tokens, adapter.kinds = 1 << SCL_SITE_BRANCH;
 }
 
 #ifdef NO_SYMBOL
