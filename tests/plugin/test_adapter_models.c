@@ -376,15 +376,29 @@ static void what_cannot_be_merged_is_said(void **state)
     (void)state;
     static const struct {
         const char *adapter, *words;
+        scl_status status;
     } cases[] = {
-        {"{use: houlsby}", "the adapter `houlsby` at image_encoder.blocks.0.attn cannot be merged: "
-                           "what it does is no change of a layer's weights"},
+        {"{use: houlsby}",
+         "the adapter `houlsby` at image_encoder.blocks.0.attn cannot be merged: what it does is "
+         "no "
+         "change of a layer's weights",
+         SCL_BAD_CONFIG},
         {"[{use: lora}, {use: vpt}]",
          "the adapter `vpt` at image_encoder.blocks.0 cannot be merged: what it does is no change "
-         "of a layer's weights"},
+         "of a layer's weights",
+         SCL_BAD_CONFIG},
         {"{use: ssf, params: {sites: [\"image_encoder.neck.?\"]}}",
-         "adapter ssf at image_encoder.neck.0: it cannot be merged into a layer without a bias"},
-        {"{use: faulty_adapter}", "the adapter `faulty_adapter` at"},
+         "adapter ssf at image_encoder.neck.0: it cannot be merged into a layer without a bias",
+         SCL_BAD_CONFIG},
+        {"{use: faulty_adapter, params: {how: wide_merge}}",
+         "adapter faulty_adapter at image_encoder.blocks.0.attn.qkv: the merged weight must be of "
+         "shape [72, 24], and is of [144, 24]",
+         SCL_PLUGIN},
+        {"{use: faulty_adapter, params: {how: no_merge}}",
+         "adapter faulty_adapter at image_encoder.blocks.0.attn.qkv: it returned no tensor and "
+         "gave "
+         "no reason",
+         SCL_PLUGIN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tuned_encoder t;
@@ -392,7 +406,7 @@ static void what_cannot_be_merged_is_said(void **state)
         begin(&t, "reference", cases[i].adapter);
         compile(&t, true);
         scl_model model = {.device = t.device, .config = t.config, .store = t.store};
-        assert_fails(scl_adapters_merge(&t.run.plugins, &model, &err), SCL_BAD_CONFIG, err,
+        assert_fails(scl_adapters_merge(&t.run.plugins, &model, &err), cases[i].status, err,
                      cases[i].words);
         end(&t);
     }
@@ -425,6 +439,37 @@ static void two_parameters_of_one_name_are_refused(void **state)
     compile(&t, true);
     assert_int_equal(t.trained_count, 2 * 3 * 2);
     end(&t);
+}
+
+static void what_an_adapter_does_wrong_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *how, *words;
+        scl_status status;
+    } faults[] = {
+        {"null", "it returned no tensor and gave no reason", SCL_PLUGIN},
+        {"wrong_shape",
+         "it must return the layer's output, float32 of shape [1, 64, 72], returned "
+         "float32 of shape [1, 64, 24]",
+         SCL_PLUGIN},
+        {"bad_name", "param: a name is letters, digits and _, joined by dots", SCL_PLUGIN},
+        {"own_words", "`how` cannot be that here", SCL_BAD_CONFIG},
+        {"takes_weight", "param: `bias` is the wrapped layer's own; take another name", SCL_PLUGIN},
+        {"two_shapes", "\"image_encoder.blocks.0.attn.qkv.scale\" is wanted with shape [",
+         SCL_PLUGIN},
+        {"bad_init", "param: `scale` has no usable initial values (kind 99, scale 1)", SCL_PLUGIN},
+        {"bad_mul", "mul: shapes [1, 64, 144] and [1, 64, 72] do not broadcast", SCL_PLUGIN},
+        {"wide_tokens", "it must return tokens, float32 [T, 24], returned shape [2, 25]",
+         SCL_PLUGIN},
+        {"no_tokens", "it returned no tensor and gave no reason", SCL_PLUGIN},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        char adapter[128];
+        snprintf(adapter, sizeof adapter, "{use: faulty_adapter, params: {how: %s}}",
+                 faults[i].how);
+        assert_graph_fails(adapter, faults[i].status, faults[i].words);
+    }
 }
 
 static void what_the_run_file_asks_wrongly_is_said(void **state)
@@ -495,6 +540,7 @@ int main(void)
         cmocka_unit_test(merge_is_the_adapted_model),
         cmocka_unit_test(what_cannot_be_merged_is_said),
         cmocka_unit_test(two_parameters_of_one_name_are_refused),
+        cmocka_unit_test(what_an_adapter_does_wrong_is_said),
         cmocka_unit_test(what_the_run_file_asks_wrongly_is_said),
         cmocka_unit_test(counts_are_those_of_the_papers),
     };

@@ -1,13 +1,16 @@
-/* An adapter whose attach goes wrong in the way its parameter asks for. */
+/* An adapter whose functions go wrong in the way its parameter asks for. */
 #include <samcl/plugin.h>
 
 typedef struct params {
     int32_t how;
 } params;
 
-static const char *const faults[] = {"nothing",   "null",         "wrong_shape", "bad_name",
-                                     "own_words", "takes_weight", "two_shapes",  "bad_init",
-                                     "no_site",   "bad_mul",      NULL};
+enum { NO_SITE = 8, WIDE_TOKENS = 10, NO_TOKENS, WIDE_MERGE, NO_MERGE };
+
+static const char *const faults[] = {"nothing",    "null",         "wrong_shape", "bad_name",
+                                     "own_words",  "takes_weight", "two_shapes",  "bad_init",
+                                     "no_site",    "bad_mul",      "wide_tokens", "no_tokens",
+                                     "wide_merge", "no_merge",     NULL};
 
 static const scl_param table[] = {
     {"how", SCL_PARAM_CHOICE, offsetof(params, how), "nothing", 0, 0, faults, "what goes wrong"},
@@ -15,8 +18,9 @@ static const scl_param table[] = {
 
 static int32_t wraps(const void *values, const scl_site *site)
 {
-    (void)site;
-    return ((const params *)values)->how != 8;
+    int how = ((const params *)values)->how;
+    uint32_t kind = how == WIDE_TOKENS || how == NO_TOKENS ? SCL_SITE_BLOCK : SCL_SITE_LINEAR;
+    return how != NO_SITE && site->kind == kind;
 }
 
 static scl_tensor *fault(scl_builder *b, int how, scl_tensor *x, scl_tensor *y)
@@ -25,6 +29,8 @@ static scl_tensor *fault(scl_builder *b, int how, scl_tensor *x, scl_tensor *y)
     const scl_init ones = {SCL_INIT_ONES, 0}, odd = {99, 1};
     switch (how) {
     case 0:
+    case WIDE_MERGE:
+    case NO_MERGE:
         return b->mul(b, y, b->param(b, "scale", 1, out, ones));
     case 1:
         return NULL;
@@ -53,8 +59,27 @@ static scl_tensor *attach(scl_builder *b, const void *values, const scl_site *si
     return fault(b, ((const params *)values)->how, x, y);
 }
 
-static const scl_adapter_interface adapter = {
-    .struct_size = sizeof adapter, .wraps = wraps, .attach = attach};
+static scl_tensor *tokens(scl_builder *b, const void *values, const scl_site *site)
+{
+    const int64_t dims[] = {2, site->in_features + 1};
+    const scl_init ones = {SCL_INIT_ONES, 0};
+    return ((const params *)values)->how == NO_TOKENS ? NULL : b->param(b, "tokens", 2, dims, ones);
+}
+
+static void merge(scl_builder *b, const void *values, const scl_site *site, scl_tensor **weight,
+                  scl_tensor **bias)
+{
+    scl_tensor *twice[] = {*weight, site->weight};
+    *weight = ((const params *)values)->how == NO_MERGE ? NULL : b->concat(b, twice, 2, 0);
+    *bias = b->affine(b, *bias, 1, 0);
+}
+
+static const scl_adapter_interface adapter = {.struct_size = sizeof adapter,
+                                              .wraps = wraps,
+                                              .attach = attach,
+                                              .kinds = 1 << SCL_SITE_LINEAR | 1 << SCL_SITE_BLOCK,
+                                              .tokens = tokens,
+                                              .merge = merge};
 
 static const scl_plugin plugin = {SCL_PLUGIN_HEAD,
                                   .kind = SCL_PLUGIN_ADAPTER,
