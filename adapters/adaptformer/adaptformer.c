@@ -1,5 +1,5 @@
-/* adaptformer — a bottleneck beside the MLP of a block (Chen et al., arXiv 2205.13535, equations 3
- * and 4; github.com/ShoufaChen/AdaptFormer, models/adapter.py):
+/* adaptformer — a bottleneck beside the MLP of a block (Chen et al., arXiv 2205.13535;
+ * github.com/ShoufaChen/AdaptFormer, models/adapter.py):
  *
  *   y' = y + scale (U relu(D x + d) + u)
  *

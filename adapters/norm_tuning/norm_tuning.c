@@ -1,5 +1,5 @@
-/* norm_tuning — only layer norms are trained, weight and bias (as the LN-tuning of Basu et al.,
- * arXiv 2304.05995, and AutoGluon's norm_fit). */
+/* norm_tuning — only layer norms are trained, weight and bias (LN-Tune, Basu et al., arXiv
+ * 2304.01917; norm_fit of AutoGluon). */
 #include <samcl/plugin.h>
 
 typedef struct norm_tuning_params {
