@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TEXT_MAX    2048 /* OpenCL gives a text whole or not at all */
+#define TILED_GROUP 256  /* work-items of a group of kernels/gemm_tiled.cl */
 #define CPU_STRETCH 2048 /* starting a work-item costs as much as some hundred floats */
 
 static void keep_text(cl_int code, const char *whole, char *text, size_t size)
@@ -169,7 +170,7 @@ static void device_close(scl_device *base)
     cl_device *device = cl_device_of(base);
     if (device->queue != NULL)
         clFinish(device->queue);
-    if (device->tuning.clblast_gemm)
+    if (device->tuning.gemm == CL_GEMM_CLBLAST)
         CLBlastClearCache(); /* its programs belong to our context */
     cl_timing_free(device->timing);
     cl_cache_free(device->programs);
@@ -213,9 +214,10 @@ static bool wants_generic(const cl_device *device, cl_variant variant, size_t na
 /* Registers decide the gemm tile: 32 of 16 floats, else 16. */
 static cl_tuning tune(const cl_device *device, cl_variant variant)
 {
+    bool wants_clblast = variant.clblast || device->max_group < TILED_GROUP;
     size_t native = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
     if (wants_generic(device, variant, native))
-        return (cl_tuning){.clblast_gemm = true,
+        return (cl_tuning){.gemm = wants_clblast ? CL_GEMM_CLBLAST : CL_GEMM_TILED,
                            .vector_width = 4,
                            .group_size = device->max_group >= 64 ? 64 : 1,
                            .chunk_items = 64,

@@ -11,10 +11,12 @@
 typedef struct cl_cache cl_cache;
 typedef struct cl_timing cl_timing;
 
+typedef enum cl_gemm_kind { CL_GEMM_PACKED, CL_GEMM_TILED, CL_GEMM_CLBLAST } cl_gemm_kind;
+
 /* How kernels are laid out on this device, from what it reports and what the probes found. */
 typedef struct cl_tuning {
     bool cpu_kernels;    /* the kernels of kernels/cpu where there are some */
-    bool clblast_gemm;   /* CLBlast, not the packed kernels */
+    cl_gemm_kind gemm;   /* who computes matrix products, see gemm.h */
     int vector_width;    /* floats per vector operation: V in the kernels */
     int group_size;      /* work-items that share a row: LSZ in the kernels */
     int chunk_items;     /* work-items of a group that share nothing */

@@ -45,7 +45,7 @@ void cl_cache_free(cl_cache *cache)
 scl_hash128 cl_code_hash(const cl_device *device)
 {
     const cl_tuning *t = &device->tuning;
-    const int layout[] = {t->cpu_kernels, t->clblast_gemm, t->vector_width,
+    const int layout[] = {t->cpu_kernels, (int)t->gemm,    t->vector_width,
                           t->group_size,  t->chunk_items,  t->stretch,
                           t->gemm_rows,   t->gemm_k_block, t->attention_block};
     return scl_hash128_join(scl_hash128_of(cl_code_text, strlen(cl_code_text)),
