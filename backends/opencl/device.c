@@ -90,6 +90,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_SOFTPLUS] = &cl_op_unary,
     [SCL_OP_RELU] = &cl_op_unary,
     [SCL_OP_GELU] = &cl_op_unary,
+    [SCL_OP_NORMAL_CDF] = &cl_op_unary,
     [SCL_OP_ADD] = &cl_op_binary,
     [SCL_OP_SUB] = &cl_op_binary,
     [SCL_OP_MUL] = &cl_op_binary,
@@ -114,6 +115,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_SOFTMAX_BACKWARD] = &cl_op_softmax,
     [SCL_OP_LOG_SOFTMAX] = &cl_op_softmax,
     [SCL_OP_ONE_HOT] = &cl_op_one_hot,
+    [SCL_OP_TOP_K] = &cl_op_top_k,
     [SCL_OP_FOURIER_FEATURES] = &cl_op_fourier_features,
     [SCL_OP_ATTENTION] = &cl_op_attention,
     [SCL_OP_ATTENTION_BACKWARD] = &cl_op_attention_backward,
@@ -121,6 +123,8 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_GLOBAL_NORM] = &cl_op_global_norm,
     [SCL_OP_SGD] = &cl_op_sgd,
     [SCL_OP_ADAM] = &cl_op_adam,
+    [SCL_OP_RANDOM] = &cl_op_random,
+    [SCL_OP_OWN] = &cl_op_own,
 };
 
 static size_t workspace_bytes(scl_device *base, const scl_node *node)

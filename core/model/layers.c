@@ -68,20 +68,42 @@ bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out
     return !wraps(m, &site);
 }
 
-scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out)
+static scl_site site_of_tokens(const char *name, int64_t in, int64_t out, scl_token_grid grid)
+{
+    scl_site site = site_of(name, in, out);
+    site.grid_h = site.grid_w = grid.side;
+    site.window = grid.window;
+    return site;
+}
+
+scl_tensor *scl_layer_linear_of_tokens(const scl_sam *m, const char *name, scl_tensor *x,
+                                       int64_t out, scl_token_grid grid)
 {
     if (x == NULL)
         return NULL;
     int64_t in = x->shape.dim[x->shape.ndim - 1];
+    scl_site site = site_of_tokens(name, in, out, grid);
     const char *outer = scl_graph_scope(m->graph, name);
-    scl_tensor *weight, *bias;
-    bool plain = scl_layer_plain(m, name, in, out, &weight, &bias);
+    scl_tensor *weight = weight_of(m, name, SCL_SHAPE(out, in), fan_in_init(in));
+    scl_tensor *bias = bias_of(m, name, out, fan_in_init(in));
     scl_tensor *y = scl_linear(m->graph, x, weight, bias, 1);
-    scl_site site = site_of(name, in, out);
-    if (y != NULL && !plain)
+    if (y != NULL && wraps(m, &site))
         y = m->adaptation->attach(m->adaptation->user, m->graph, &site, x, y);
     m->graph->scope = outer;
     return y;
+}
+
+scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out)
+{
+    return scl_layer_linear_of_tokens(m, name, x, out, (scl_token_grid){0});
+}
+
+bool scl_layer_mixes_rows(const scl_sam *m, const char *name, int64_t in, int64_t out,
+                          scl_token_grid grid)
+{
+    scl_site site = site_of_tokens(name, in, out, grid);
+    return m->adaptation != NULL && m->adaptation->mixes_rows != NULL && wraps(m, &site) &&
+           m->adaptation->mixes_rows(m->adaptation->user, &site);
 }
 
 scl_tensor *scl_layer_linear_of_zero(const scl_sam *m, const char *name, int64_t in, int64_t out)

@@ -50,7 +50,7 @@ static scl_tensor *attach(void *user, scl_graph *g, const scl_site *site, scl_te
     scl_plugin_builder b;
     char who[SCL_PLUGIN_WHO], a[SCL_SHAPE_TEXT], c[SCL_SHAPE_TEXT];
     snprintf(who, sizeof who, "adapter %s at %s", adapter->label, site->name);
-    if (!scl_plugin_builder_begin(&b, g, who, site->name))
+    if (!scl_plugin_builder_begin(&b, g, &adapter->file, who, site->name))
         return NULL;
     scl_tensor *result = adapter->file.facts.adapter.attach(&b.table, adapter->params, site, x, y);
     result = scl_plugin_builder_result(&b, result);
@@ -65,13 +65,21 @@ static scl_tensor *attach(void *user, scl_graph *g, const scl_site *site, scl_te
     return result;
 }
 
+static bool mixes_rows(void *user, const scl_site *site)
+{
+    const scl_run_plugin *adapter = &((const scl_run_plugins *)user)->adapter;
+    return adapter->file.facts.adapter.mixes_rows(adapter->params, site) != 0;
+}
+
 scl_adaptation scl_run_plugins_adaptation(scl_run_plugins *plugins)
 {
-    bool wrapping = plugins->adapter.file.facts.adapter.wraps != NULL;
+    const scl_adapter_interface *adapter = &plugins->adapter.file.facts.adapter;
+    bool wrapping = adapter->wraps != NULL, mixing = wrapping && adapter->mixes_rows != NULL;
     return (scl_adaptation){.user = plugins,
                             .trains = trains,
                             .wraps = wrapping ? wraps : NULL,
-                            .attach = wrapping ? attach : NULL};
+                            .attach = wrapping ? attach : NULL,
+                            .mixes_rows = mixing ? mixes_rows : NULL};
 }
 
 /* ------------------------------------------------------------------ does it mean anything */

@@ -71,7 +71,7 @@ static void mistakes_of_file_and_plugins_come_together(void **state)
                  "  run.yaml:3:46: `alpha` must be between 0 and 1000000, found -1\n"
                  "  run.yaml:5:11: no loss is named `dicee` in " PLUGINS ", " BROKEN
                  ": did you mean `dice`? (there is bce_with_logits, cross_entropy, dice, focal, "
-                 "mse_iou, faulty_loss, sound)\n"
+                 "mse_iou, faulty_loss, own_ops, sound)\n"
                  "  run.yaml:7:13: expected a number for `weight`, found the text \"heavy\"\n"
                  "  run.yaml:8:21: expected a number for `gamma`, found the text \"x\"\n"
                  "  run.yaml:9:1: unknown key `epochs`: did you mean `epochs` in `train`?");
@@ -185,7 +185,9 @@ static void what_a_loss_does_wrong_is_said(void **state)
         {"bad_mul", "mul: shapes [2, 3, 7, 5] and [4] do not broadcast", SCL_PLUGIN},
         {"own_words", "write another loss", SCL_BAD_CONFIG},
         {"no_words", "it failed and gave no reason", SCL_BAD_CONFIG},
-        {"makes_param", "param: a loss has no parameters to train; only an adapter may make some",
+        {"makes_param",
+         "param: a loss has no parameters to train, nor has a derivative; only an adapter "
+         "may make some",
          SCL_PLUGIN},
         {"bad_reshape", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
          SCL_PLUGIN},

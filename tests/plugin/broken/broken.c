@@ -26,6 +26,15 @@ static int32_t wraps(const void *values, const scl_site *site)
     return 1;
 }
 
+static scl_tensor *attach(scl_builder *b, const void *values, const scl_site *site, scl_tensor *x,
+                          scl_tensor *y)
+{
+    (void)values;
+    (void)site;
+    (void)x;
+    return b->affine(b, y, 1, 0);
+}
+
 static scl_loss_interface loss = {.struct_size = sizeof loss, .build = build};
 static scl_adapter_interface adapter = {.struct_size = sizeof adapter};
 
@@ -63,6 +72,10 @@ static void break_head(void)
         plugin.fingerprint.param_size = 40;
     if (is("other_builder"))
         plugin.fingerprint.builder_size += 8;
+    if (is("version_1_0") || is("tiny_builder"))
+        plugin.abi_minor = 0, plugin.fingerprint.builder_size = offsetof(scl_builder, training);
+    if (is("tiny_builder"))
+        plugin.fingerprint.builder_size -= 8;
 }
 
 static void break_words(void)
@@ -107,10 +120,12 @@ static void break_interface(void)
         loss.struct_size = 8;
     if (is("no_build"))
         loss.build = NULL;
-    if (is("idle_adapter") || is("no_attach"))
+    if (is("idle_adapter") || is("no_attach") || is("version_1_0"))
         plugin.kind = SCL_PLUGIN_ADAPTER, plugin.interface = &adapter;
-    if (is("no_attach"))
+    if (is("no_attach") || is("version_1_0"))
         adapter.wraps = wraps;
+    if (is("version_1_0"))
+        adapter.attach = attach, adapter.struct_size = offsetof(scl_adapter_interface, mixes_rows);
 }
 
 #ifdef NO_SYMBOL
