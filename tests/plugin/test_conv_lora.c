@@ -312,7 +312,7 @@ static void kernels_equal_the_reference_on_the_grid_of_vit(void **state)
 {
     (void)state;
     char generic[256];
-    const layer_case windows = {"windows", "", 8, 2, 70, 14, 64, 5, 4, true};
+    const layer_case windows = {"windows", "", 8, 1, 70, 14, 64, 5, 4, true};
     const layer_case whole = {"whole", "", 8, 3, 64, 0, 64, 5, 4, true};
     snprintf(generic, sizeof generic, "%s+generic", test_device_name());
     check_geometry(test_device_name(), &windows);
