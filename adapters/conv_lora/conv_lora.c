@@ -5,14 +5,14 @@
  *   y' = y + alpha / rank * B (z + g E_e(z)),   z = A x
  *
  * E_e upsamples a sample by e + 1, convolves it 3 by 3, takes gelu, and comes back to its size
- * (experts.h). A sample is what attends together: a window, with the zeros that SAM pads it with, or
- * the whole grid. The gate is that of Shazeer et al. (arXiv 1701.06538) with one expert kept:
+ * (experts.h). A sample is what attends together: a window, with the zeros that SAM pads it with,
+ * or the whole grid. The gate is that of Shazeer et al. (arXiv 1701.06538) with one expert kept:
  *
  *   f = mean of the sample's z,   h = f Wg + normal * (softplus(f Wn) + 0.01),   e = argmax h
  *
- * without the noise outside of training. Where logits are equal the expert with the smaller ratio is
- * taken. The balance loss, of the squared coefficients of variation of what the experts get and of
- * what they would get over the noise, is what trains the gate. */
+ * without the noise outside of training. Where logits are equal the expert with the smaller ratio
+ * is taken. The balance loss, of the squared coefficients of variation of what the experts get and
+ * of what they would get over the noise, is what trains the gate. */
 #include "experts.h"
 
 #include <math.h>
@@ -168,8 +168,8 @@ static void add_balance(scl_builder *b, const conv_lora_params *p, const gate *g
     if (!b->training || p->experts < 2 || p->balance <= 0)
         return;
     scl_tensor *load = g->deviation != NULL ? chances(b, g) : g->chosen;
-    scl_tensor *sum = b->add(b, variation(b, g->chosen, p->experts),
-                             variation(b, load, p->experts));
+    scl_tensor *sum =
+        b->add(b, variation(b, g->chosen, p->experts), variation(b, load, p->experts));
     b->add_loss(b, "balance", b->affine(b, sum, (float)p->balance, 0));
 }
 
@@ -199,12 +199,13 @@ static scl_tensor *attach(scl_builder *b, const void *params, const scl_site *si
                               .width = site->grid_w,
                               .side_h = site->window > 0 ? site->window : site->grid_h,
                               .side_w = site->window > 0 ? site->window : site->grid_w};
-    scl_tensor *down = matrix(b, "lora_A", p->rank, site->in_features, uniform_of(site->in_features));
+    scl_tensor *down =
+        matrix(b, "lora_A", p->rank, site->in_features, uniform_of(site->in_features));
     scl_tensor *up = matrix(b, "lora_B", site->out_features, p->rank, zeros);
     scl_tensor *z = b->linear(b, x, down, 1);
     const gate g = route(b, p, z, &grid);
-    scl_tensor *w = experts_apply(b, z, g.expert, of_experts(b, p, "weight"),
-                                  of_experts(b, p, "bias"), &grid);
+    scl_tensor *w =
+        experts_apply(b, z, g.expert, of_experts(b, p, "weight"), of_experts(b, p, "bias"), &grid);
     add_balance(b, p, &g);
     if (p->compat == PAPER)
         w = times_value(b, p, &g, w, &grid);

@@ -1,13 +1,13 @@
 /* experts.cl - the routed convolution of conv_lora and its gradients; see experts.h.
  *
- * An expert of ratio R upsamples by R, convolves 3 by 3, and comes back to the coarse pixels. Bicubic
- * reduction by an odd ratio takes the middle fine pixel alone, by an even one a weighted sum of 4
- * along each axis: so a coarse pixel needs the convolution at 1 or 4 x 4 fine pixels, and those need
- * 3 x 3 or 6 x 6 upsampled ones, whatever the ratio is.
+ * An expert of ratio R upsamples by R, convolves 3 by 3, and comes back to the coarse pixels.
+ * Bicubic reduction by an odd ratio takes the middle fine pixel alone, by an even one a weighted
+ * sum of 4 along each axis: so a coarse pixel needs the convolution at 1 or 4 x 4 fine pixels, and
+ * those need 3 x 3 or 6 x 6 upsampled ones, whatever the ratio is.
  *
- * The host sets RANK, EXPERTS, CHOICES (entries of a sample in `expert`, of which the first counts),
- * TOKENS, GRID_H, GRID_W, SIDE_H, SIDE_W (of a sample, a window or the grid), PIXELS (of a chunk) and
- * CHUNKS (of a sample). */
+ * The host sets RANK, EXPERTS, CHOICES (entries of a sample in `expert`, of which the first
+ * counts), TOKENS, GRID_H, GRID_W, SIDE_H, SIDE_W (of a sample: a window or the grid), PIXELS (of a
+ * chunk) and CHUNKS (of a sample). */
 
 #define REACH   3 /* coarse pixels to each side that an upsampled one may be made of */
 #define SPAN    (2 * REACH + 1)
@@ -15,6 +15,8 @@
 #define OUTPUTS 4 /* pixels of the convolution along an axis, at most */
 #define KERNEL  (RANK * RANK * 9)
 #define WEIGHTS (KERNEL + RANK)
+
+#define SIDE_PIXELS (SIDE_H * SIDE_W)
 
 /* One axis of a coarse pixel: the upsampled pixels that are made of its neighbours, and what those
  * of the convolution add to it. What lies beyond the border has no weight. */
@@ -121,7 +123,7 @@ __kernel void experts(__global const float *z, __global const int *expert,
                       __global const float *weight, __global const float *bias,
                       __global float *out)
 {
-    int item = get_global_id(0), pixel = item % (SIDE_H * SIDE_W), sample = item / (SIDE_H * SIDE_W);
+    int item = get_global_id(0), sample = item / SIDE_PIXELS, pixel = item % SIDE_PIXELS;
     int y = pixel / SIDE_W, x = pixel % SIDE_W;
     if (item >= TOKENS)
         return;
@@ -200,10 +202,10 @@ static void downsample(const float *du, const axis_weights *wy, const axis_weigh
 __kernel void share_out BACKWARD
 {
     int item = get_global_id(0), sample = item / CHUNKS, first = item % CHUNKS * PIXELS;
-    const int samples = TOKENS / (SIDE_H * SIDE_W);
+    const int samples = TOKENS / SIDE_PIXELS;
     if (sample >= samples)
         return;
-    int e = expert[sample * CHOICES], end = min(first + PIXELS, SIDE_H * SIDE_W);
+    int e = expert[sample * CHOICES], end = min(first + PIXELS, SIDE_PIXELS);
     __global float *part = work + SHARES + (size_t)item * WEIGHTS;
     for (int i = 0; i < WEIGHTS; i++)
         part[i] = 0.0f;
@@ -222,7 +224,7 @@ __kernel void share_out BACKWARD
 /* A work-item gathers a pixel's shares. */
 __kernel void gather_pixels BACKWARD
 {
-    int item = get_global_id(0), pixel = item % (SIDE_H * SIDE_W), sample = item / (SIDE_H * SIDE_W);
+    int item = get_global_id(0), sample = item / SIDE_PIXELS, pixel = item % SIDE_PIXELS;
     int y = pixel / SIDE_W, x = pixel % SIDE_W;
     if (item >= TOKENS)
         return;
@@ -244,7 +246,7 @@ __kernel void gather_pixels BACKWARD
 __kernel void gather_weights BACKWARD
 {
     int item = get_global_id(0), e = item / WEIGHTS, k = item % WEIGHTS;
-    const int samples = TOKENS / (SIDE_H * SIDE_W);
+    const int samples = TOKENS / SIDE_PIXELS;
     if (e >= EXPERTS)
         return;
     float sum = 0.0f;

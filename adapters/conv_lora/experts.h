@@ -5,8 +5,8 @@
  *   resize_1/R(gelu(conv3x3(resize_R(z)) + bias))
  *
  * with bicubic resizing (Keys' kernel, a = -0.75, half-pixel centres, clamped at the border) and
- * zeros around the upsampled sample for the convolution, as torch has them. A sample is a window, or
- * the whole grid where there are none. */
+ * zeros around the upsampled sample for the convolution, as torch has them. A sample is a window,
+ * or the whole grid where there are none. */
 #ifndef SAMCL_CONV_LORA_EXPERTS_H
 #define SAMCL_CONV_LORA_EXPERTS_H
 

@@ -15,8 +15,7 @@ typedef struct image {
 
 static image image_make(int64_t height, int64_t width, int64_t rank)
 {
-    return (image){height, width, rank,
-                   calloc((size_t)(height * width * rank), sizeof(double))};
+    return (image){height, width, rank, calloc((size_t)(height * width * rank), sizeof(double))};
 }
 
 static double *pixel_of(const image *m, int64_t y, int64_t x)
@@ -145,7 +144,8 @@ static void move_sample(const int64_t *n, int64_t sample, image *m, double *rows
     for (int64_t y = 0; y < m->height; y++)
         for (int64_t x = 0; x < m->width; x++) {
             int64_t row = picture * n[EXPERTS_GRID_H] + window / across * m->height + y;
-            double *at = rows + (row * n[EXPERTS_GRID_W] + window % across * m->width + x) * m->rank;
+            double *at =
+                rows + (row * n[EXPERTS_GRID_W] + window % across * m->width + x) * m->rank;
             size_t bytes = (size_t)m->rank * sizeof(double);
             memcpy(back ? at : pixel_of(m, y, x), back ? pixel_of(m, y, x) : at, bytes);
         }
@@ -216,8 +216,8 @@ static void run(const scl_own_values *v, bool back)
         if (back) {
             move_sample(n, i, &s.d_out, (double *)v->inputs[4], false);
             resize(&s.d_active, &s.d_out, true);
-            convolve_backward(&s.fine, &s.d_active, &s.d_fine, weight + e * kernel,
-                              bias + e * rank, d_weight + e * kernel, d_bias + e * rank);
+            convolve_backward(&s.fine, &s.d_active, &s.d_fine, weight + e * kernel, bias + e * rank,
+                              d_weight + e * kernel, d_bias + e * rank);
             resize(&s.d_coarse, &s.d_fine, true);
             move_sample(n, i, &s.d_coarse, out, true);
         } else {
