@@ -257,11 +257,13 @@ scl_status cl_program_get(cl_device *device, const char *file, const char *optio
 scl_status cl_program_get_own(cl_device *device, const scl_own_use *own, cl_program *out,
                               scl_error *err)
 {
-    const program_text text = {.name = own->label,
-                               .head = own->defines,
-                               .source = own->op.source,
-                               .options = device->tuning.cpu_kernels ? "-cl-mad-enable -DIS_CPU=1"
-                                                                     : "-cl-mad-enable -DIS_CPU=0",
-                               .own = true};
-    return find_or_make(device, &text, out, err);
+    program_text text = {.name = own->label, .head = "", .source = own->op.source, .own = true};
+    scl_str all = {0};
+    scl_str_add(&all, "-cl-mad-enable -DIS_CPU=%d%s", device->tuning.cpu_kernels ? 1 : 0,
+                own->defines);
+    text.options = all.text;
+    scl_status status = all.failed ? scl_out_of_memory(err, 256, "build options")
+                                   : find_or_make(device, &text, out, err);
+    scl_str_free(&all);
+    return status;
 }

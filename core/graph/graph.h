@@ -138,7 +138,7 @@ typedef struct scl_own_use {
     const char *label;  /* "<id of the plugin>.<name>" */
     const void *plugin; /* whose op it is; core/plugin knows */
     scl_op_grad gradient;
-    const char *defines; /* the numbers and their names, for the source */
+    const char *defines; /* the numbers by name, as options of a compiler: " -DCOUNT=4" */
     const int64_t *ints;
     const double *floats;
     const scl_own_launch *launches;

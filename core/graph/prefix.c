@@ -59,7 +59,8 @@ static void mark_dependence(splitter *s)
 static bool is_cheap(const scl_node *node)
 {
     return (scl_op_describe(node->op)->flags & (SCL_OP_ELEMENTWISE | SCL_OP_VIEW)) != 0 ||
-           node->op == SCL_OP_BROADCAST || node->op == SCL_OP_SLICE || node->op == SCL_OP_CONCAT;
+           node->op == SCL_OP_BROADCAST || node->op == SCL_OP_SLICE || node->op == SCL_OP_PAD ||
+           node->op == SCL_OP_CONCAT;
 }
 
 /* Backwards, so that what a node is needed for is known when it is met. */

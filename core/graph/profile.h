@@ -21,7 +21,7 @@ typedef enum scl_transfer { SCL_UPLOAD, SCL_DOWNLOAD, SCL_CLEAR, SCL_TRANSFERS }
 
 #define SCL_PROFILE_KEY     8
 #define SCL_PROFILE_OWN_OPS 32 /* told apart by name; further ones of plugins share a row */
-#define SCL_PROFILE_LABEL   112
+#define SCL_PROFILE_LABEL   136
 /* The first number of a row's key: a scl_op, a scl_transfer from TRANSFER on, or a plugin's op. */
 #define SCL_PROFILE_TRANSFER ((int64_t)SCL_OP_COUNT)
 #define SCL_PROFILE_OWN      (SCL_PROFILE_TRANSFER + SCL_TRANSFERS)

@@ -107,7 +107,7 @@ static bool check_launches(scl_graph *g, const char *op, const scl_own_call *cal
 
 /* ------------------------------------------------------------------ the node's record */
 
-/* A macro per number, and after them the source begins as line 1 of "<label>". */
+/* A compiler's option per number. */
 static const char *write_defines(scl_graph *g, const char *label, const scl_own_call *call)
 {
     scl_str text = {0};
@@ -122,12 +122,11 @@ static const char *write_defines(scl_graph *g, const char *label, const scl_own_
                            "than IS_CPU, and a finite value",
                            label, i);
         else if (is_int)
-            scl_str_add(&text, "#define %s (%lld)\n", name, (long long)call->ints[i].value);
+            scl_str_add(&text, " -D%s=%lld", name, (long long)call->ints[i].value);
         else
-            scl_str_add(&text, "#define %s (%af)\n", name, (double)(float)real->value);
+            scl_str_add(&text, " -D%s=%af", name, (double)(float)real->value);
     }
-    scl_str_add(&text, "#line 1 \"%s\"\n", label);
-    const char *copy = text.failed ? NULL : scl_arena_strdup(&g->arena, text.text);
+    const char *copy = text.failed ? NULL : scl_arena_strdup(&g->arena, scl_str_text(&text));
     if (copy == NULL)
         scl_graph_out_of_memory(g, text.length, "an own op");
     scl_str_free(&text);

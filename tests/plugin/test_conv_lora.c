@@ -6,6 +6,7 @@
 #include "graph/compiled.h"
 #include "model/layers.h"
 #include "model/small_sam.h"
+#include "op/guarded.h"
 #include "pattern.h"
 #include "plugin/adaptation.h"
 #include "registry.h"
@@ -313,6 +314,8 @@ static void kernels_equal_the_reference_on_the_grid_of_vit(void **state)
 {
     (void)state;
     char generic[256];
+    if (test_is_checked())
+        skip(); /* too slow under an interpreter */
     const layer_case windows = {"windows", "", 8, 1, 70, 14, 64, 5, 4, true};
     const layer_case whole = {"whole", "", 8, 1, 64, 0, 64, 5, 4, true};
     snprintf(generic, sizeof generic, "%s+generic", test_device_name());
