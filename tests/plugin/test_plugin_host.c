@@ -131,7 +131,7 @@ static void an_unknown_name_lists_what_there_is(void **state)
                    "no loss is named `dicee` in /nowhere (no such folder), " PLUGINS
                    ": did you mean `dice`? (there is bce_with_logits, cross_entropy, dice, focal, "
                    "mse_iou)");
-    assert_refused("zzzzzzzz", SCL_PLUGIN_ADAPTER, PLUGINS ": there is full, lora");
+    assert_refused("zzzzzzzz", SCL_PLUGIN_ADAPTER, PLUGINS ": there is conv_lora, full, lora");
     setenv(SCL_PLUGIN_PATH_VARIABLE, "/nowhere", 1);
     assert_refused("dice", SCL_PLUGIN_LOSS,
                    "no loss is named `dice` in /nowhere (no such folder): set SAMCL_PLUGIN_PATH to "
@@ -156,7 +156,7 @@ static void the_first_file_of_a_name_counts(void **state)
     assert_refused("dice", SCL_PLUGIN_LOSS, path);
     scl_plugin_list list = {0};
     assert_ok(scl_plugins_list(&list, &test_error));
-    assert_int_equal(list.count, 7);
+    assert_int_equal(list.count, 8);
     assert_string_equal(list.items[0].file.path, path);
     assert_non_null(strstr(list.items[0].fault, "cannot be loaded"));
     scl_plugin_list_free(&list);
@@ -169,8 +169,8 @@ static void the_list_holds_sound_and_broken_files(void **state)
     (void)state;
     scl_plugin_list list = {0};
     assert_ok(scl_plugins_list(&list, &test_error));
-    static const char *const ids[] = {
-        "bce_with_logits", "cross_entropy", "dice", "focal", "full", "lora", "mse_iou"};
+    static const char *const ids[] = {"bce_with_logits", "conv_lora", "cross_entropy", "dice",
+                                      "focal",           "full",      "lora",          "mse_iou"};
     size_t sound = 0;
     for (size_t i = 0; i < list.count; i++) {
         const scl_plugin_listed *item = &list.items[i];
@@ -183,8 +183,8 @@ static void the_list_holds_sound_and_broken_files(void **state)
         assert_string_equal(plugin->licence, "Apache-2.0");
         assert_true(plugin->param_count > 0 || strcmp(ids[i], "mse_iou") == 0);
     }
-    assert_int_equal(list.count, 7 + 37);
-    assert_int_equal(sound, 7 + 5); /* sound, version_1_0, faulty_loss, faulty_adapter, own_ops */
+    assert_int_equal(list.count, 8 + 37);
+    assert_int_equal(sound, 8 + 5); /* sound, version_1_0, faulty_loss, faulty_adapter, own_ops */
     scl_plugin_list_free(&list);
 }
 
