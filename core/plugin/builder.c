@@ -271,6 +271,26 @@ static scl_tensor *build_linear(scl_builder *b, scl_tensor *x, scl_tensor *w, fl
     return scl_linear(graph_of(b), x, w, NULL, scale);
 }
 
+/* ------------------------------------------------------------------ planes and order */
+
+static scl_tensor *build_avg_pool(scl_builder *b, scl_tensor *x, int64_t kernel)
+{
+    return scl_avg_pool(graph_of(b), x, kernel);
+}
+
+static scl_tensor *build_cumsum(scl_builder *b, scl_tensor *x, int32_t axis)
+{
+    return scl_cumsum(graph_of(b), x, axis);
+}
+
+static scl_tensor *build_reorder(scl_builder *b, scl_tensor *x, scl_tensor *order)
+{
+    return scl_reorder(graph_of(b), x, order);
+}
+
+UNARY(argsort, scl_argsort)
+UNARY(distance, scl_distance)
+
 /* ------------------------------------------------------------------ the table */
 
 static const scl_builder functions = {
@@ -311,6 +331,11 @@ static const scl_builder functions = {
     .one_hot = build_one_hot,
     .linear = build_linear,
     .stop_gradient = build_stop_gradient,
+    .avg_pool = build_avg_pool,
+    .cumsum = build_cumsum,
+    .argsort = build_argsort,
+    .reorder = build_reorder,
+    .distance = build_distance,
 };
 
 bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph, const char *who,

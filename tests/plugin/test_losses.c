@@ -135,7 +135,7 @@ static void check_all(const char *device_name, double tolerance)
         char *set = strtok_r(NULL, " ", &after);
         check_case(device, &fixture, name, set, after, tolerance);
     }
-    assert_true(checked > 20);
+    assert_true(checked > 75);
     free(lines);
     scl_weights_free(&fixture);
     assert_int_equal(device->bytes_in_use, 0);
