@@ -53,6 +53,9 @@ scl_tensor *scl_concat(scl_graph *g, scl_tensor *const *xs, int count, int axis)
 scl_tensor *scl_argsort(scl_graph *g, scl_tensor *x);
 /* y[i] = x[order[i]], with an order from scl_argsort of x's shape. */
 scl_tensor *scl_reorder(scl_graph *g, scl_tensor *x, scl_tensor *order);
+/* 1 at the place of the last axis's largest value, the first of equal ones, and 0 elsewhere; NaN is
+ * the largest. No derivative. */
+scl_tensor *scl_argmax_one_hot(scl_graph *g, scl_tensor *x);
 
 /* ---- ops_plane.c: planes [..., H, W] */
 /* Means over kernel x kernel pixels around each, odd; pixels beyond the edge count as zeros

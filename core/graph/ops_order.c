@@ -43,3 +43,16 @@ SCL_GRAD(reorder)
 {
     dx[0] = moved(g, dy[0], node->inputs[1], node->attr.axis.start == 0);
 }
+
+scl_tensor *scl_argmax_one_hot(scl_graph *g, scl_tensor *x)
+{
+    scl_tensor *order = scl_argsort(g, x);
+    if (order == NULL)
+        return NULL;
+    scl_shape one = {.ndim = x->shape.ndim};
+    for (int i = 0; i < one.ndim; i++)
+        one.dim[i] = 1;
+    scl_tensor *first =
+        scl_pad(g, scl_constant(g, (const float[]){1}, one), -1, 0, x->shape.dim[one.ndim - 1]);
+    return moved(g, scl_broadcast(g, first, x->shape), order, true);
+}

@@ -64,7 +64,7 @@ static void each_fault_has_its_sentence(void **state)
         {"bad_default", "parameter `second`: its default is wrong"},
         {"same_key", "parameter `first`: its key stands in the table twice"},
         {"no_interface", "its interface is missing"},
-        {"small_interface", "its scl_loss_interface is 8 bytes, expected 16"},
+        {"small_interface", "its scl_loss_interface is 8 bytes, expected 24"},
         {"no_build", "its interface has no function `build`"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)

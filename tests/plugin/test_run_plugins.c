@@ -147,7 +147,7 @@ static scl_losses build(const plugin_run *run, scl_graph *g, scl_task task)
         .weight = scl_input(g, "weight", SCL_F32, SCL_SHAPE(MASKS, 1, 7, 5)),
         .iou_prediction = multiclass ? NULL : scl_input(g, "iou", SCL_F32, SCL_SHAPE(MASKS, 1))};
     scl_tensor *mask_weight = scl_input(g, "mask_weight", SCL_F32, SCL_SHAPE(MASKS));
-    return scl_losses_build(&run->plugins, g, &inputs, mask_weight);
+    return scl_losses_build(&run->plugins, g, &inputs, mask_weight, NULL);
 }
 
 static void assert_build_fails(const char *text, scl_task task, scl_status status,

@@ -4,7 +4,8 @@
 usage: make_loss_fixtures.py FOLDER
 
 losses: sets of inputs SET.{logits,target,weight,iou,mask_weight}, and for each CASE its CASE.parts,
-CASE.total, CASE.d_logits and CASE.d_iou; the metadata `cases` has a line "CASE SET LOSSES" each,
+CASE.total, CASE.d_logits and CASE.d_iou. With SET.eligible [M, K] an object has K masks: logits
+[M, K, H, W], iou [M, K]; with SET.best it counts by the best of the eligible. The metadata `cases` has a line "CASE SET LOSSES" each,
 with the losses as in a run file. All is computed in float64 from the float32 inputs.
 """
 
@@ -96,6 +97,16 @@ def blobs(seed, batch=4, height=9, width=12):
     return inputs
 
 
+def candidates(seed, eligible, best):
+    inputs = without_some(binary_set(seed, len(eligible), 5, 4), seed)
+    g = torch.Generator().manual_seed(seed + 1)
+    shape = (len(eligible), len(eligible[0]))
+    inputs["logits"] = torch.randn(*shape, 5, 4, generator=g) * 2
+    inputs["iou"] = torch.rand(shape, generator=g)
+    inputs["eligible"] = torch.tensor(eligible).float()
+    return inputs | ({"best": torch.ones(1)} if best else {})
+
+
 SETS = {
     "masks": binary_set(1),
     "holes": without_some(binary_set(2), 20),
@@ -111,6 +122,12 @@ SETS = {
     "class_extreme": saturated(multiclass_set(13), 1e4),
     "class_void": void(multiclass_set(9)),
 }
+AMBIGUOUS, CLEAR = [0, 1, 1, 1], [1, 0, 0, 0]
+SETS["ambiguous"] = candidates(17, [AMBIGUOUS, CLEAR, AMBIGUOUS], True)
+SETS["same"] = candidates(19, [AMBIGUOUS, AMBIGUOUS], True)
+SETS["same"]["logits"][0, 3] = SETS["same"]["logits"][0, 2] = SETS["same"]["logits"][0, 1]
+SETS["same"]["target"][1] = SETS["same"]["weight"][1] = 0
+SETS["supervised"] = candidates(21, [[1, 1, 1]] * 2, False)
 SETS["class_few"] = multiclass_set(16, 2, 6, 7)
 SETS["class_few"]["target"] %= 2
 SETS["class_even"] = {**multiclass_set(10, 3), "mask_weight": torch.full((3,), 1 / 3)}
@@ -139,6 +156,12 @@ CASES = {
     "log_cosh_dice_empty": ("empty", "[{use: log_cosh_dice}]"),
     "sam": ("holes", "[{use: focal, weight: 20}, {use: dice}, {use: mse_iou, weight: 0.5}, "
                      "{use: bce_with_logits, weight: 0}]"),
+    "sam_best": ("ambiguous", "[{use: focal, weight: 20}, {use: dice}, {use: mse_iou}]"),
+    "sam_same": ("same", "[{use: mse_iou, weight: 2}, {use: bce_with_logits}, {use: dice}]"),
+    "best_of_batch": ("ambiguous", "[{use: structure, params: {weighting: released}}, "
+                                   "{use: balanced_bce, weight: 0}, {use: lovasz}]"),
+    "supervised": ("supervised", "[{use: bce_with_logits, weight: 2}, {use: mse_iou}, "
+                                 "{use: balanced_bce}]"),
     "extreme": ("extreme", "[{use: bce_with_logits, params: {pos_weight: 3}}, {use: focal}, "
                            "{use: dice}, {use: mse_iou}]"),
     "ce": ("classes", "[{use: cross_entropy}]"),
@@ -421,14 +444,42 @@ LOSSES = {"bce_with_logits": bce_with_logits, "focal": focal, "dice": dice, "mse
           "hausdorff": hausdorff, "dice_ce": dice_ce, "log_cosh_dice": log_cosh_dice}
 
 
+def as_masks(s):
+    """The inputs of losses when an object has several masks: each is one."""
+    objects, count = s["eligible"].shape
+    each = {key: s[key].repeat_interleave(count, 0) for key in ("target", "weight")}
+    return each | {"logits": s["logits"].reshape(objects * count, 1, *s["logits"].shape[2:]),
+                   "iou": s["iou"].reshape(objects * count, 1)}
+
+
+def shares(s, losses, values):
+    """What each mask of an object counts, for each loss: of all alike, or of the best alone."""
+    eligible = s["eligible"]
+    alike = eligible / eligible.sum(1, keepdim=True)
+    if "best" not in s:
+        return [alike] * len(losses)
+    judged = [loss.get("weight", 1) * value.detach() for loss, value in zip(losses, values)
+              if loss["use"] != "mse_iou"]
+    best = sum(judged).masked_fill(eligible == 0, torch.inf).argmin(1)
+    best = F.one_hot(best, eligible.shape[1]).to(alike.dtype)
+    return [alike if loss["use"] == "mse_iou" else best for loss in losses]
+
+
 def run_case(out, name, inputs, losses):
     s = {key: value.double() if value.is_floating_point() else value
          for key, value in inputs.items()}
-    x = s["logits"].requires_grad_()
-    if "iou" in s:
-        s["iou"].requires_grad_()
-    parts = [(LOSSES[loss["use"]](x, s, **loss.get("params", {})) * s["mask_weight"]).sum()
-             for loss in losses]
+    for key in ("logits", "iou"):
+        if key in s:
+            s[key].requires_grad_()
+    several = "eligible" in s
+    masks = as_masks(s) if several else s
+    values = [LOSSES[loss["use"]](masks["logits"], masks, **loss.get("params", {}))
+              for loss in losses]
+    if several:
+        values = [value.reshape(s["eligible"].shape) for value in values]
+        values = [(value * share).sum(1)
+                  for value, share in zip(values, shares(s, losses, values))]
+    parts = [(value * s["mask_weight"]).sum() for value in values]
     total = sum(loss.get("weight", 1) * part for loss, part in zip(losses, parts))
     total.backward()
     out[f"{name}.parts"] = torch.stack(parts).detach().float()

@@ -245,6 +245,14 @@ typedef struct scl_loss_interface {
      * sum, by default with 1 / B each. A loss that normalises over the whole batch therefore
      * returns B times each mask's share. */
     scl_tensor *(*build)(scl_builder *b, const void *params, const scl_loss_inputs *inputs);
+
+    /* since 1.1 */
+
+    /* With `train.multimask`, where an object has several masks, each of them is a mask to build.
+     * Zero: the loss counts for the best of them, the one with the lowest sum of such losses.
+     * Nonzero: it is no measure of a mask, as it judges the IoU estimate, and counts for all. */
+    uint32_t every_mask;
+    uint32_t reserved_1;
 } scl_loss_interface;
 
 /* Two shares, predicted and true, of each pixel: float32 [B, C, H, W], 0 where it does not count.
