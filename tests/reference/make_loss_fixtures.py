@@ -128,6 +128,9 @@ SETS["same"] = candidates(19, [AMBIGUOUS, AMBIGUOUS], True)
 SETS["same"]["logits"][0, 3] = SETS["same"]["logits"][0, 2] = SETS["same"]["logits"][0, 1]
 SETS["same"]["target"][1] = SETS["same"]["weight"][1] = 0
 SETS["supervised"] = candidates(21, [[1, 1, 1]] * 2, False)
+SETS["class_part"] = multiclass_set(23, 3)
+SETS["class_part"]["target"][2], SETS["class_part"]["weight"][2] = -1, 0
+SETS["class_part"]["mask_weight"] = torch.tensor([0.5, 0.5, 0])
 SETS["class_few"] = multiclass_set(16, 2, 6, 7)
 SETS["class_few"]["target"] %= 2
 SETS["class_even"] = {**multiclass_set(10, 3), "mask_weight": torch.full((3,), 1 / 3)}
@@ -172,6 +175,7 @@ CASES = {
     "ce_far": ("class_far", "[{use: cross_entropy, params: {label_smoothing: 0.1}}]"),
     "ce_extreme": ("class_extreme", "[{use: cross_entropy, params: {label_smoothing: 0.1}}, "
                                     "{use: dice}]"),
+    "ce_part": ("class_part", "[{use: cross_entropy}]"),
     "ce_void": ("class_void", "[{use: cross_entropy}]"),
     "iou_loss": ("masks", "[{use: iou}]"),
     "iou_soft": ("soft", "[{use: iou, params: {smooth: 0.01}}]"),
@@ -432,9 +436,11 @@ def cross_entropy(x, s, class_weights=None, ignore_index=None, label_smoothing=0
     options = {"weight": row, "label_smoothing": label_smoothing}
     counted = torch.where(ids >= 0, row[ids.clamp(min=0)], 0).sum()
     of_image = F.cross_entropy(x, ids, reduction="none", **options).sum((1, 2))
-    value = len(x) * of_image / torch.where(counted > 0, counted, 1)
+    images = (s["weight"] > 0).any(3).any(2).sum()
+    value = images * of_image / torch.where(counted > 0, counted, 1)
     if counted > 0:
-        assert torch.allclose(value.mean(), F.cross_entropy(x, ids, **options), rtol=1e-12)
+        mean = value.sum() / images
+        assert torch.allclose(mean, F.cross_entropy(x, ids, **options), rtol=1e-12)
     return value
 
 

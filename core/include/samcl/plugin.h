@@ -243,7 +243,8 @@ typedef struct scl_loss_interface {
     uint32_t reserved;
     /* One value per mask: float32 [B] (or any shape of B elements). The host takes their weighted
      * sum, by default with 1 / B each. A loss that normalises over the whole batch therefore
-     * returns B times each mask's share. */
+     * returns B times each mask's share. In a batch that is not full, B is the number of the masks
+     * that have pixels: the others have weight 0, as a mask and in each pixel. */
     scl_tensor *(*build)(scl_builder *b, const void *params, const scl_loss_inputs *inputs);
 
     /* since 1.1 */
