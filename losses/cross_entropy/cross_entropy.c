@@ -2,8 +2,8 @@
  *
  * Exactly torch.nn.functional.cross_entropy with reduction "mean" over the batch: the pixels of all
  * images are summed, weighted by the class of each, and divided by the sum of those weights. What
- * an image contributes is multiplied by the number of images that have pixels, so that the mean over
- * them is torch's. The value is 0 where torch has NaN: when no pixel counts. */
+ * an image contributes is multiplied by the number of images that have pixels, so that the mean
+ * over them is torch's. The value is 0 where torch has NaN: when no pixel counts. */
 #include <samcl/plugin.h>
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
 
 #define FAR 16384 /* more than a side has */
 
+/* oclgrind 21.10 takes a number beside a vector in min for the first lane alone: give vectors. */
 #define LOAD(p)     vloadV(0, p)
 #define STORE(x, p) CAT(vstore, V)(x, 0, p)
 
@@ -21,7 +22,7 @@ __kernel void distance_columns(__global const float *in, __global int *near, int
         in += width;
         near += width;
         FOR_RANGE(first, end,
-                  STORE(min(LOAD(above + i) + 1, FAR) & ~(LOAD(in + i) > 0.0f), near + i),
+                  STORE(min(LOAD(above + i) + 1, (intV)(FAR)) & ~(LOAD(in + i) > 0.0f), near + i),
                   near[i] = in[i] > 0.0f ? 0 : min(above[i] + 1, FAR));
     }
     for (int y = height - 2; y >= 0; y--) {
