@@ -80,10 +80,8 @@ static scl_tensor *running_sum(scl_graph *g, scl_tensor *x, int axis, bool from_
         return NULL;
     int a = scl_axis_of(x, axis);
     if (a < 0 || x->dtype != SCL_F32)
-        return scl_graph_fail(g,
-                              "cumsum: needs float32 values and one of their axes, found axis "
-                              "%d",
-                              axis);
+        return scl_graph_fail(
+            g, "cumsum: needs float32 values and one of their axes, found axis %d", axis);
     scl_node *node = scl_node_add(g, SCL_OP_CUMSUM, &x, 1, 1);
     if (node != NULL) {
         node->attr.axis = scl_axis_split(x->shape, a, 1);

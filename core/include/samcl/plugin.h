@@ -256,8 +256,7 @@ typedef struct scl_loss_interface {
     uint32_t reserved_1;
 } scl_loss_interface;
 
-/* Two shares, predicted and true, of each pixel: float32 [B, C, H, W], 0 where it does not count.
- */
+/* Of each pixel, float32 [B, C, H, W], and 0 where it does not count. */
 typedef struct scl_regions {
     scl_tensor *prob;  /* the sigmoid of the logits; multiclass: their softmax */
     scl_tensor *truth; /* the target; multiclass: its one-hot code */
