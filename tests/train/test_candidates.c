@@ -108,25 +108,40 @@ static void the_likeliest_eligible_mask_is_shown(void **state)
     end(&s);
 }
 
+typedef struct opened_run {
+    scl_train_job job;
+    scl_device *device;
+} opened_run;
+
+static scl_step_options open_run(opened_run *run, const char *file, const char *setting)
+{
+    const char *const settings[] = {setting};
+    assert_ok(scl_train_job_read(&run->job, file, settings, 1, &test_error));
+    assert_ok(scl_device_open("reference", &run->device, &test_error));
+    assert_ok(scl_train_job_open(&run->job, run->device, (scl_data_progress){0}, &test_error));
+    scl_tuned_model *model = &run->job.run;
+    return (scl_step_options){
+        .model = model->model,
+        .adaptation = model->used_adaptation,
+        .plugins = &model->plugins,
+        .train = &model->config.train,
+        .masks = &model->config.train,
+        .layout = scl_batch_layout_make(&model->config.data, &model->model->config, 2),
+        .task = (scl_task)model->config.data.task};
+}
+
+static void close_run(opened_run *run)
+{
+    scl_train_job_close(&run->job);
+    scl_device_close(run->device);
+}
+
 /* Whether hypernetwork k is trained by a run with this setting, for each mask. */
 static void assert_trained(const char *file, const char *setting, const bool expected[MASKS])
 {
-    static scl_train_job job;
-    scl_device *device = NULL;
+    static opened_run run;
     scl_step_graph step = {0};
-    const char *const settings[] = {setting};
-    assert_ok(scl_train_job_read(&job, file, settings, 1, &test_error));
-    assert_ok(scl_device_open("reference", &device, &test_error));
-    assert_ok(scl_train_job_open(&job, device, (scl_data_progress){0}, &test_error));
-    const scl_run_config *config = &job.run.config;
-    scl_step_options options = {.model = job.run.model,
-                                .adaptation = job.run.used_adaptation,
-                                .plugins = &job.run.plugins,
-                                .train = &config->train,
-                                .masks = &config->train,
-                                .layout =
-                                    scl_batch_layout_make(&config->data, &job.run.model->config, 2),
-                                .task = (scl_task)config->data.task};
+    scl_step_options options = open_run(&run, file, setting);
     assert_ok(scl_step_graph_build(&options, &step, &test_error));
     assert_int_equal(step.logits->shape.dim[1], 1);
     assert_int_equal(step.iou->shape.dim[1], 1);
@@ -138,8 +153,25 @@ static void assert_trained(const char *file, const char *setting, const bool exp
             fail_msg("%s: %s is %strained", setting, name, expected[k] ? "not " : "");
     }
     scl_graph_free(step.graph);
-    scl_train_job_close(&job);
-    scl_device_close(device);
+    close_run(&run);
+}
+
+static void failing_allocations_are_reported(void **state)
+{
+    static opened_run run;
+    scl_step_options options = open_run(&run, tiny_run_file(*state), "train.multimask=true");
+    scl_status status = SCL_DEVICE;
+    for (long n = 0; status != SCL_OK; n++) {
+        scl_step_graph step = {0};
+        scl_error err = {0};
+        scl_alloc_fail_after(n);
+        status = scl_step_graph_build(&options, &step, &err);
+        scl_alloc_fail_after(-1);
+        if (status != SCL_OK && (status != SCL_DEVICE || strstr(err.text, "memory") == NULL))
+            fail_msg("allocation %ld: %s: %s", n, scl_status_name(status), err.text);
+        scl_graph_free(step.graph);
+    }
+    close_run(&run);
 }
 
 static void masks_that_are_not_asked_for_stay_as_they_are(void **state)
@@ -181,6 +213,7 @@ int main(void)
         cmocka_unit_test(the_likeliest_eligible_mask_is_shown),
         IN_FOLDER(masks_that_are_not_asked_for_stay_as_they_are),
         IN_FOLDER(several_masks_are_trained_and_scored),
+        IN_FOLDER(failing_allocations_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
