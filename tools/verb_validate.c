@@ -198,6 +198,7 @@ static scl_status check_step(run_check *c, scl_error *err)
         .adaptation = &c->adaptation,
         .plugins = &c->plugins,
         .train = &c->config.train,
+        .masks = &c->config.train,
         .layout = scl_batch_layout_make(&c->config.data, &c->model.config, 1),
         .task = (scl_task)c->config.data.task};
     scl_status status = scl_step_graph_build(&step_options, &step, err);

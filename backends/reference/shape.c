@@ -15,6 +15,20 @@ void reference_sum(const reference_args *a)
         }
 }
 
+void reference_cumsum(const reference_args *a)
+{
+    const scl_axis_attr *p = &a->node->attr.axis;
+    for (int64_t o = 0; o < p->outer; o++)
+        for (int64_t i = 0; i < p->inner; i++) {
+            double total = 0;
+            for (int64_t k = 0; k < p->size; k++) {
+                int64_t r = p->start ? p->size - 1 - k : k, at = (o * p->size + r) * p->inner + i;
+                total += a->in[0][at];
+                a->out[0][at] = total;
+            }
+        }
+}
+
 void reference_slice(const reference_args *a)
 {
     const scl_axis_attr *p = &a->node->attr.axis;

@@ -156,6 +156,8 @@ typedef struct scl_train_config {
     int64_t save_every;   /* steps; 0: at the end of each epoch */
     int32_t metric;       /* scl_metric; unset: by the task */
     int64_t samples;      /* overlays per epoch */
+    int32_t multimask;    /* masks 1 to 3 where one point is all that an object is prompted by */
+    scl_param_ints masks; /* neighbours among the decoder's masks, at least one */
     scl_optimizer_config optimizer;
     scl_lr_scheduler_config lr_scheduler;
     struct {

@@ -276,6 +276,48 @@ static void check_optimizer(scl_run_config *config)
                                 "`nesterov` needs type: sgd and a `momentum` above 0");
 }
 
+static void check_masks(scl_run_config *config)
+{
+    const scl_train_config *train = &config->train;
+    const scl_param_ints *masks = &train->masks;
+    bool multiclass = config->data.task == SCL_TASK_MULTICLASS, usual = true, neighbours = true;
+    if (!is_sound(config, "train.masks") || !is_sound(config, "train.multimask") ||
+        masks->items == NULL)
+        return;
+    for (uint64_t i = 0; i < masks->count; i++) {
+        usual = usual && i == 0 && masks->items[i] == 0;
+        neighbours = neighbours && masks->items[i] == masks->items[0] + (int64_t)i;
+    }
+    if (masks->count == 0 || !neighbours)
+        scl_run_config_complain(config, "train.masks",
+                                "`masks` must be neighbours among 0 to 3, the lowest first, as in "
+                                "[1, 2, 3]");
+    else if (train->multimask && !usual)
+        scl_run_config_complain(config, "train.masks",
+                                "`masks` and `multimask` exclude each other: remove one of them");
+    if (multiclass && is_sound(config, "data.task") && (train->multimask || !usual))
+        scl_run_config_complain(config, train->multimask ? "train.multimask" : "train.masks",
+                                "the task multiclass has one mask for each class: remove `%s`",
+                                train->multimask ? "multimask" : "masks");
+}
+
+/* Without an ambiguous prompt nothing would come of it, and nobody would notice. */
+static void check_multimask(scl_run_config *config)
+{
+    const scl_data_config *data = &config->data;
+    bool ambiguous = false;
+    for (size_t i = 0; i < data->prompts.count; i++) {
+        const scl_prompt_config *prompt = &data->prompts.items[i];
+        ambiguous = ambiguous || (prompt->kind == SCL_PROMPT_POINT && prompt->weight > 0 &&
+                                  prompt->point.count + prompt->point.negative == 1);
+    }
+    if (config->train.multimask && !ambiguous && data->task != SCL_TASK_MULTICLASS &&
+        is_sound(config, "data.prompts") && is_sound(config, "train.multimask"))
+        scl_run_config_complain(config, "train.multimask",
+                                "`multimask` is for objects that one point stands for: add "
+                                "{point: {count: 1}} to data.prompts, or remove it");
+}
+
 static void check_param_groups(scl_run_config *config)
 {
     for (size_t i = 0; i < config->train.param_groups.count; i++) {
@@ -305,5 +347,7 @@ void scl_run_config_check(scl_run_config *config)
     check_validation(config);
     check_metric(config);
     check_optimizer(config);
+    check_masks(config);
+    check_multimask(config);
     check_param_groups(config);
 }

@@ -244,6 +244,12 @@ static const scl_param train_params[] = {
            "instances, miou for multiclass"),
     ROW(samples, INT, "4", 0, 1000,
         "images in the picture of predictions that each epoch leaves; 0: no picture"),
+    ANY(multimask, BOOL, "false",
+        "SAM's own way with ambiguity: where an object's prompt is one point, the decoder makes "
+        "masks 1 to 3 and only the one with the lowest loss is trained; elsewhere mask 0"),
+    ROW(masks, INTS, "[0]", 0, 3,
+        "masks of the decoder that the losses are applied to, all alike, neighbours as in [1, 2, "
+        "3]; several are deep supervision, and the first is the one that is scored"),
 };
 static const scl_schema_child train_children[] = {
     MAP(optimizer, optimizer_schema, "{}", NULL, "{type: adamw, lr: 1.0e-4, weight_decay: 0.01}",

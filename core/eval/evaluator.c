@@ -35,6 +35,7 @@ static scl_status make(scl_evaluator *e, scl_error *err)
     scl_step_options step = {.model = o->model,
                              .adaptation = o->adaptation,
                              .plugins = o->plugins,
+                             .masks = &o->config->train,
                              .task = (scl_task)o->config->data.task};
     int64_t images = o->config->train.batch_size;
     if (images > (int64_t)e->dataset.count)

@@ -108,7 +108,7 @@ typedef struct scl_norm_attr {
 
 typedef struct scl_axis_attr {
     int64_t outer, size, inner; /* the shape around one axis (or a run of axes) */
-    int64_t start, count;       /* slice and pad */
+    int64_t start, count;       /* slice and pad; start 1: cumsum from the end, reorder back */
     int64_t axis;
 } scl_axis_attr;
 

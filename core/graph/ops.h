@@ -39,12 +39,32 @@ scl_tensor *scl_broadcast(scl_graph *g, scl_tensor *x, scl_shape shape);
 /* Sums `count` neighbouring axes from `axis` (negative: from the end); they stay with size 1. */
 scl_tensor *scl_sum(scl_graph *g, scl_tensor *x, int axis, int count);
 scl_tensor *scl_mean(scl_graph *g, scl_tensor *x, int axis, int count);
+/* y[i] = x[0] + .. + x[i] along one axis (torch.cumsum). */
+scl_tensor *scl_cumsum(scl_graph *g, scl_tensor *x, int axis);
 /* Undoes a broadcast: sums x down to `shape`. */
 scl_tensor *scl_sum_to(scl_graph *g, scl_tensor *x, scl_shape shape);
 scl_tensor *scl_slice(scl_graph *g, scl_tensor *x, int axis, int64_t start, int64_t count);
 /* Zeros around x so that it becomes rows start.. of an axis of `size`. */
 scl_tensor *scl_pad(scl_graph *g, scl_tensor *x, int axis, int64_t start, int64_t size);
 scl_tensor *scl_concat(scl_graph *g, scl_tensor *const *xs, int count, int axis);
+
+/* ---- ops_order.c: the last axis */
+/* int32 indices of x's values, the largest first, NaN before all; equal values in their order.
+ * torch.argsort(descending=True, stable=True). */
+scl_tensor *scl_argsort(scl_graph *g, scl_tensor *x);
+/* y[i] = x[order[i]], with an order from scl_argsort of x's shape. */
+scl_tensor *scl_reorder(scl_graph *g, scl_tensor *x, scl_tensor *order);
+/* 1 at the place of the last axis's largest value, the first of equal ones, and 0 elsewhere; NaN is
+ * the largest. No derivative. */
+scl_tensor *scl_argmax_one_hot(scl_graph *g, scl_tensor *x);
+
+/* ---- ops_plane.c: planes [..., H, W] */
+/* Means over kernel x kernel pixels around each, odd; pixels beyond the edge count as zeros
+ * (torch.nn.functional.avg_pool2d with stride 1 and padding kernel / 2). */
+scl_tensor *scl_avg_pool(scl_graph *g, scl_tensor *x, int64_t kernel);
+/* The Euclidean distance, in pixels, of each pixel to the nearest where x > 0; all 0 in a plane
+ * that has none. No derivative. scipy.ndimage.distance_transform_edt(x <= 0). */
+scl_tensor *scl_distance(scl_graph *g, scl_tensor *x);
 
 /* ---- ops_patch.c */
 /* [B,H,W,C] -> [B,OH,OW,C*k*k] with columns in (c, ky, kx) order, the order of PyTorch's conv

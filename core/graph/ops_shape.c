@@ -74,6 +74,33 @@ SCL_GRAD(sum)
     dx[0] = scl_broadcast(g, dy[0], node->inputs[0]->shape);
 }
 
+static scl_tensor *running_sum(scl_graph *g, scl_tensor *x, int axis, bool from_end)
+{
+    if (x == NULL)
+        return NULL;
+    int a = scl_axis_of(x, axis);
+    if (a < 0 || x->dtype != SCL_F32)
+        return scl_graph_fail(
+            g, "cumsum: needs float32 values and one of their axes, found axis %d", axis);
+    scl_node *node = scl_node_add(g, SCL_OP_CUMSUM, &x, 1, 1);
+    if (node != NULL) {
+        node->attr.axis = scl_axis_split(x->shape, a, 1);
+        node->attr.axis.start = from_end;
+    }
+    return scl_node_output(g, node, 0, SCL_F32, x->shape);
+}
+
+scl_tensor *scl_cumsum(scl_graph *g, scl_tensor *x, int axis)
+{
+    return running_sum(g, x, axis, false);
+}
+
+SCL_GRAD(cumsum)
+{
+    const scl_axis_attr *a = &node->attr.axis;
+    dx[0] = running_sum(g, dy[0], (int)a->axis, a->start == 0);
+}
+
 scl_tensor *scl_mean(scl_graph *g, scl_tensor *x, int axis, int count)
 {
     scl_tensor *total = scl_sum(g, x, axis, count);

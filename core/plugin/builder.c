@@ -386,6 +386,26 @@ static void build_add_loss(scl_builder *b, const char *name, scl_tensor *value)
     scl_graph_add_loss(g, label, scl_reshape(g, value, SCL_SHAPE(1)));
 }
 
+/* ------------------------------------------------------------------ planes and order */
+
+static scl_tensor *build_avg_pool(scl_builder *b, scl_tensor *x, int64_t kernel)
+{
+    return scl_avg_pool(graph_of(b), x, kernel);
+}
+
+static scl_tensor *build_cumsum(scl_builder *b, scl_tensor *x, int32_t axis)
+{
+    return scl_cumsum(graph_of(b), x, axis);
+}
+
+static scl_tensor *build_reorder(scl_builder *b, scl_tensor *x, scl_tensor *order)
+{
+    return scl_reorder(graph_of(b), x, order);
+}
+
+UNARY(argsort, scl_argsort)
+UNARY(distance, scl_distance)
+
 /* ------------------------------------------------------------------ the table */
 
 static const scl_builder functions = {
@@ -434,6 +454,11 @@ static const scl_builder functions = {
     .top_k = build_top_k,
     .own = scl_plugin_builder_own,
     .add_loss = build_add_loss,
+    .avg_pool = build_avg_pool,
+    .cumsum = build_cumsum,
+    .argsort = build_argsort,
+    .reorder = build_reorder,
+    .distance = build_distance,
 };
 
 bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph,

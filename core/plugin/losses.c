@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FAR_TOO_HIGH 1e30f /* no loss of an eligible mask is as high */
+
 /* What the plugin returned, as [masks]. */
 static scl_tensor *value_per_mask(scl_graph *g, scl_tensor *value, int64_t masks)
 {
@@ -20,9 +22,9 @@ static scl_tensor *value_per_mask(scl_graph *g, scl_tensor *value, int64_t masks
     return scl_reshape(g, value, SCL_SHAPE(masks));
 }
 
-/* The scalar [1] of one loss. mask_weight [masks]. */
-static scl_tensor *build_part(const scl_run_plugin *loss, scl_graph *g,
-                              const scl_loss_inputs *inputs, scl_tensor *mask_weight)
+/* What one loss returns: [masks]. */
+static scl_tensor *build_values(const scl_run_plugin *loss, scl_graph *g,
+                                const scl_loss_inputs *inputs)
 {
     scl_plugin_builder b;
     scl_loss_inputs given = *inputs;
@@ -33,10 +35,58 @@ static scl_tensor *build_part(const scl_run_plugin *loss, scl_graph *g,
         return NULL;
     scl_tensor *value = loss->file.facts.loss.build(&b.table, loss->params, &given);
     value = scl_plugin_builder_result(&b, value);
-    value = value_per_mask(g, value, scl_shape_count(mask_weight->shape));
-    scl_tensor *part = scl_sum(g, scl_mul(g, value, mask_weight), 0, 1);
+    value = value_per_mask(g, value, given.logits->shape.dim[0]);
     scl_plugin_builder_end(&b);
-    return part;
+    return value;
+}
+
+/* x [M, 1 or K, H, W] as M * K masks: [M * K, 1, H, W]. */
+static scl_tensor *as_masks(scl_graph *g, scl_tensor *x, int64_t count)
+{
+    if (x == NULL)
+        return NULL;
+    const int64_t *n = x->shape.dim;
+    x = scl_broadcast(g, x, SCL_SHAPE(n[0], count, n[2], n[3]));
+    return scl_reshape(g, x, SCL_SHAPE(n[0] * count, 1, n[2], n[3]));
+}
+
+static scl_loss_inputs each_candidate(scl_graph *g, const scl_loss_inputs *in)
+{
+    scl_loss_inputs all = *in;
+    int64_t count = in->logits->shape.dim[1], masks = in->logits->shape.dim[0] * count;
+    all.classes = 1;
+    all.logits = as_masks(g, in->logits, count);
+    all.target = as_masks(g, in->target, count);
+    all.weight = as_masks(g, in->weight, count);
+    all.iou_prediction = scl_reshape(g, in->iou_prediction, SCL_SHAPE(masks, 1));
+    return all;
+}
+
+/* [M, K]: 1 at the object's eligible mask whose losses are the lowest. */
+static scl_tensor *best_candidates(const scl_run_plugins *plugins, scl_graph *g,
+                                   scl_tensor *const *values, scl_tensor *eligible)
+{
+    scl_tensor *sum = scl_affine(g, eligible, -FAR_TOO_HIGH, FAR_TOO_HIGH);
+    for (size_t i = 0; i < plugins->loss_count; i++) {
+        const scl_run_plugin *loss = &plugins->losses[i];
+        scl_tensor *value = scl_stop_gradient(g, values[i]);
+        if (value == NULL || loss->weight <= 0 || loss->file.facts.loss.every_mask != 0)
+            continue;
+        value = scl_reshape(g, value, eligible->shape);
+        sum = scl_add(g, sum, scl_affine(g, value, (float)loss->weight, 0));
+    }
+    return scl_argmax_one_hot(g, scl_affine(g, sum, -1, 0));
+}
+
+/* What the values of a loss are weighted with: [masks]. `share` [M, K] is that of an object's
+ * masks; NULL: it has one. */
+static scl_tensor *weights_of(scl_graph *g, scl_tensor *mask_weight, scl_tensor *share)
+{
+    if (share == NULL || mask_weight == NULL)
+        return mask_weight;
+    int64_t objects = share->shape.dim[0];
+    mask_weight = scl_reshape(g, mask_weight, SCL_SHAPE(objects, 1));
+    return scl_reshape(g, scl_mul(g, mask_weight, share), SCL_SHAPE(objects * share->shape.dim[1]));
 }
 
 /* The added terms are those of a whole batch: each counts by the batch's share of the window. */
@@ -59,7 +109,8 @@ static void add_terms(scl_graph *g, scl_tensor *mask_weight, scl_losses *losses,
 }
 
 scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
-                            const scl_loss_inputs *inputs, scl_tensor *mask_weight)
+                            const scl_loss_inputs *inputs, scl_tensor *mask_weight,
+                            const scl_candidates *candidates)
 {
     size_t most = plugins->loss_count + graph->added_loss_count;
     scl_losses losses = {.count = (int64_t)plugins->loss_count};
@@ -72,10 +123,21 @@ scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
         return (scl_losses){0};
     }
     mask_weight = scl_reshape(graph, mask_weight, SCL_SHAPE(inputs->logits->shape.dim[0]));
+    scl_loss_inputs given = candidates != NULL ? each_candidate(graph, inputs) : *inputs;
+    for (size_t i = 0; i < plugins->loss_count; i++)
+        parts[i] = build_values(&plugins->losses[i], graph, &given);
+    scl_tensor *alike = NULL, *best = NULL;
+    if (candidates != NULL) {
+        scl_tensor *eligible = candidates->eligible;
+        alike = scl_div(graph, eligible, scl_sum(graph, eligible, 1, 1));
+        best = candidates->best ? best_candidates(plugins, graph, parts, eligible) : alike;
+    }
     for (size_t i = 0; i < plugins->loss_count; i++) {
         const scl_run_plugin *loss = &plugins->losses[i];
         losses.labels[i] = loss->label;
-        parts[i] = build_part(loss, graph, inputs, mask_weight);
+        scl_tensor *share = loss->file.facts.loss.every_mask != 0 ? alike : best;
+        parts[i] = scl_mul(graph, parts[i], weights_of(graph, mask_weight, share));
+        parts[i] = scl_sum(graph, parts[i], 0, 1);
         scl_tensor *term = scl_affine(graph, parts[i], (float)loss->weight, 0);
         if (loss->weight > 0)
             losses.total = losses.total == NULL ? term : scl_add(graph, losses.total, term);

@@ -13,11 +13,22 @@ typedef struct scl_losses {
     int64_t count;
 } scl_losses;
 
+/* Several masks of the decoder for each object. */
+typedef struct scl_candidates {
+    scl_tensor *eligible; /* float32 [M, K]: 1 where mask k may be that of object m, else 0 */
+    bool best; /* an object counts by the best of its eligible masks, see plugin.h; else by all of
+                  them alike */
+} scl_candidates;
+
 /* Part k is the sum over masks of mask_weight ([M], usually 1 / M each) times what the plugin
  * returns for the mask. A loss of weight 0 is computed for `parts` only. All NULL on error, which
  * scl_graph_status reports: SCL_BAD_CONFIG when a loss does not fit the task or its parameters,
- * SCL_PLUGIN when the plugin is at fault. */
+ * SCL_PLUGIN when the plugin is at fault.
+ *
+ * candidates NULL: a mask for each object. Else logits are [M, K, H, W] and IoU estimates [M, K].
+ * The losses are built over M * K masks, and mask_weight is shared out among those of an object. */
 scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
-                            const scl_loss_inputs *inputs, scl_tensor *mask_weight);
+                            const scl_loss_inputs *inputs, scl_tensor *mask_weight,
+                            const scl_candidates *candidates);
 
 #endif

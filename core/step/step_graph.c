@@ -37,43 +37,61 @@ static void keep(scl_tensor *tensor)
         tensor->keep = true;
 }
 
-static void build_model(const scl_step_options *o, scl_step_graph *s)
+/* What a batch makes of its prompts, before one mask of each object is chosen. */
+static scl_sam_masks build_model(const scl_step_options *o, scl_step_graph *s,
+                                 scl_sam_prompts *prompts)
 {
     const scl_sam_config *config = &o->model->config;
     const scl_batch_layout *l = &o->layout;
     int64_t size = config->image_size, masks = l->images * l->objects;
     scl_sam m = {.graph = s->graph, .config = config, .adaptation = o->adaptation};
+    scl_mask_range range = scl_candidates_range(o->masks);
     s->image = scl_input(s->graph, "image", SCL_F32, SCL_SHAPE(l->images, size, size, 3));
     declare_prompts(s, l, masks);
-    scl_sam_prompts prompts = {.coords = s->coords,
-                               .labels = s->labels,
-                               .token_count = s->token_count,
-                               .mask = s->mask,
-                               .has_mask = s->has_mask};
+    *prompts = (scl_sam_prompts){.coords = s->coords,
+                                 .labels = s->labels,
+                                 .token_count = s->token_count,
+                                 .mask = s->mask,
+                                 .has_mask = s->has_mask};
     s->embedding = scl_sam_image_encoder(&m, s->image);
-    scl_sam_masks out = scl_sam_decode(&m, s->embedding, &prompts, masks, 0,
-                                       config->classes > 0 ? config->classes : 1);
-    s->logits = out.logits;
-    s->iou = out.iou;
-    keep(s->logits);
-    keep(s->iou);
+    return scl_sam_decode(&m, s->embedding, prompts, masks, range.first,
+                          config->classes > 0 ? config->classes : range.count);
 }
 
-static void build_losses(const scl_step_options *o, scl_step_graph *s)
+static void build_losses(const scl_step_options *o, scl_step_graph *s, const scl_sam_masks *made,
+                         const scl_candidates *candidates)
 {
-    if (o->plugins == NULL || s->logits == NULL)
+    if (o->plugins == NULL || made->logits == NULL)
         return;
     declare_targets(s, &o->layout, o->layout.images * o->layout.objects);
     scl_loss_inputs inputs = {.struct_size = sizeof inputs,
                               .task = (uint32_t)o->task,
-                              .classes = s->logits->shape.dim[1],
-                              .logits = s->logits,
+                              .classes = made->logits->shape.dim[1],
+                              .logits = made->logits,
                               .target = o->layout.multiclass ? s->classes : s->target,
                               .weight = s->weight,
-                              .iou_prediction = s->iou};
-    s->losses = scl_losses_build(o->plugins, s->graph, &inputs, s->mask_weight);
+                              .iou_prediction = made->iou};
+    s->losses = scl_losses_build(o->plugins, s->graph, &inputs, s->mask_weight, candidates);
     keep(s->losses.total);
     keep(s->losses.parts);
+}
+
+static void build_forward(const scl_step_options *o, scl_step_graph *s)
+{
+    scl_sam_prompts prompts;
+    scl_sam_masks made = build_model(o, s, &prompts), chosen = made;
+    scl_candidates several = {0};
+    bool choose = scl_candidates_range(o->masks).count > 1;
+    if (choose) {
+        several =
+            scl_candidates_make(s->graph, o->masks, &prompts, o->layout.images * o->layout.objects);
+        chosen = scl_candidates_choose(s->graph, &several, &made);
+    }
+    s->logits = chosen.logits;
+    s->iou = chosen.iou;
+    keep(s->logits);
+    keep(s->iou);
+    build_losses(o, s, &made, choose ? &several : NULL);
 }
 
 /* Trained parameters with a gradient, and their gradients; `params` and `grads` hold as many as the
@@ -143,8 +161,7 @@ scl_status scl_step_graph_build(const scl_step_options *options, scl_step_graph 
     if (out->graph == NULL)
         return err->status;
     out->graph->training = options->training || options->train != NULL;
-    build_model(options, out);
-    build_losses(options, out);
+    build_forward(options, out);
     SCL_TRY(scl_graph_status(out->graph, err));
     if (options->train != NULL)
         SCL_TRY(build_update(options, out, err));

@@ -6,6 +6,7 @@
 #include "data/batch.h"
 #include "model/model.h"
 #include "plugin/losses.h"
+#include "step/candidates.h"
 #include "step/optimizer.h"
 
 typedef struct scl_step_options {
@@ -13,6 +14,7 @@ typedef struct scl_step_options {
     const scl_adaptation *adaptation;
     const scl_run_plugins *plugins; /* whose losses are computed; NULL: none */
     const scl_train_config *train;  /* NULL: forward only */
+    const scl_train_config *masks;  /* whose masks of an object are made; NULL: mask 0 */
     scl_batch_layout layout;
     scl_task task;
     uint64_t seed; /* of the random values of batches */

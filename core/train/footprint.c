@@ -67,6 +67,7 @@ static scl_step_options step_options(const dry_run *r)
         .adaptation = &r->adaptation,
         .plugins = &r->plugins,
         .train = &c->train,
+        .masks = &c->train,
         .layout = scl_batch_layout_make(&c->data, &r->model->config, c->train.batch_size),
         .task = (scl_task)c->data.task};
 }

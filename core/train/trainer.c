@@ -50,6 +50,7 @@ static scl_status make_stepper(trainer *t, scl_error *err)
         .adaptation = run->used_adaptation,
         .plugins = &run->plugins,
         .train = &t->config->train,
+        .masks = &t->config->train,
         .layout = scl_batch_layout_make(&t->config->data, &run->model->config, images),
         .task = (scl_task)t->config->data.task,
         .seed = (uint64_t)t->config->seed};

@@ -2,8 +2,8 @@
  *
  * Exactly torch.nn.functional.cross_entropy with reduction "mean" over the batch: the pixels of all
  * images are summed, weighted by the class of each, and divided by the sum of those weights. What
- * an image contributes is multiplied by the number of images, so that the mean over them is
- * torch's. The value is 0 where torch has NaN: when no pixel counts. */
+ * an image contributes is multiplied by the number of images that have pixels, so that the mean
+ * over them is torch's. The value is 0 where torch has NaN: when no pixel counts. */
 #include <samcl/plugin.h>
 
 #include <stdio.h>
@@ -74,7 +74,8 @@ static scl_tensor *build(scl_builder *b, const void *params, const scl_loss_inpu
     scl_tensor *of_image = b->sum(b, b->mul(b, truth, log_p), 1, 3);
     scl_tensor *of_batch = b->sum(b, b->mul(b, hit, weights), 0, 4);
     scl_tensor *share = b->div(b, of_image, b->maximum(b, of_batch, b->scalar(b, 1e-30f)));
-    return b->affine(b, share, -(float)b->dim(b, in->logits, 0), 0);
+    scl_tensor *images = b->sum(b, b->step(b, b->sum(b, in->weight, 1, 3)), 0, 1);
+    return b->affine(b, b->mul(b, share, images), -1, 0);
 }
 
 static const scl_loss_interface loss = {.struct_size = sizeof loss, .build = build};

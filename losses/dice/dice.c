@@ -19,18 +19,9 @@ static const scl_param table[] = {
 static scl_tensor *build(scl_builder *b, const void *params, const scl_loss_inputs *in)
 {
     const dice_params *p = params;
-    scl_tensor *prob, *truth;
-    if (in->task == SCL_TASK_MULTICLASS) {
-        int64_t first = p->include_background ? 0 : 1;
-        prob = b->slice(b, b->softmax(b, in->logits, 1), 1, first, in->classes - first);
-        truth =
-            b->slice(b, b->one_hot(b, in->target, in->classes, 1), 1, first, in->classes - first);
-    } else {
-        prob = b->sigmoid(b, in->logits);
-        truth = in->target;
-    }
-    scl_tensor *overlap = b->mul(b, b->mul(b, prob, truth), in->weight);
-    scl_tensor *areas = b->mul(b, b->add(b, prob, truth), in->weight);
+    scl_regions r = scl_loss_regions(b, in, p->include_background ? 0 : 1);
+    scl_tensor *overlap = b->mul(b, r.prob, r.truth);
+    scl_tensor *areas = b->add(b, r.prob, r.truth);
     float smooth = (float)p->smooth;
     scl_tensor *dice = b->div(b, b->affine(b, b->sum(b, overlap, 2, 2), 2, smooth),
                               b->affine(b, b->sum(b, areas, 2, 2), 1, smooth));

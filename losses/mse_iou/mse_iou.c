@@ -21,7 +21,8 @@ static scl_tensor *build(scl_builder *b, const void *params, const scl_loss_inpu
     return b->mul(b, error, error);
 }
 
-static const scl_loss_interface loss = {.struct_size = sizeof loss, .build = build};
+static const scl_loss_interface loss = {
+    .struct_size = sizeof loss, .build = build, .every_mask = 1};
 
 static const scl_plugin plugin = {SCL_PLUGIN_HEAD,
                                   .kind = SCL_PLUGIN_LOSS,

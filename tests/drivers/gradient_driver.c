@@ -133,6 +133,7 @@ static scl_status step_once(scl_tuned_model *run, const scl_weights *file, const
                                 .adaptation = &run->adaptation,
                                 .plugins = &run->plugins,
                                 .train = &run->config.train,
+                                .masks = &run->config.train,
                                 .task = (scl_task)run->config.data.task};
     scl_stepper *step = NULL;
     scl_stepper_losses losses;

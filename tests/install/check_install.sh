@@ -31,23 +31,23 @@ cmake --build "$work/library" >>"$work/log"
 
 # The example plugin; one that is installed is found among samcl's own.
 mkdir "$work/make"
-cp "$source/docs/example_plugin/tversky.c" "$source/docs/example_plugin/Makefile" "$work/make"
+cp "$source/docs/example_plugin/log_cosh_dice.c" "$source/docs/example_plugin/Makefile" "$work/make"
 make -s -C "$work/make" CC="$CC"
 cmake -S "$source/docs/example_plugin" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" >>"$work/log"
 cmake --build "$work/cmake" >>"$work/log"
 for folder in make cmake; do
-    [ "$(SAMCL_PLUGIN_PATH=$work/$folder "$build/tests/plugin_driver" loss tversky)" = \
-      "tversky $work/$folder/tversky.so" ] || fail "the plugin in $work/$folder does not open"
+    [ "$(SAMCL_PLUGIN_PATH=$work/$folder "$build/tests/plugin_driver" loss log_cosh_dice)" = \
+      "log_cosh_dice $work/$folder/log_cosh_dice.so" ] || fail "the plugin in $work/$folder does not open"
 done
 make -s -C "$work/make" install
-rm "$work/make/tversky.so"
-[ "$(SAMCL_PLUGIN_PATH=$plugins "$build/tests/plugin_driver" loss tversky)" = \
-  "tversky $plugins/tversky.so" ] || fail "the plugin was not installed to $plugins by make"
-rm "$plugins/tversky.so"
+rm "$work/make/log_cosh_dice.so"
+[ "$(SAMCL_PLUGIN_PATH=$plugins "$build/tests/plugin_driver" loss log_cosh_dice)" = \
+  "log_cosh_dice $plugins/log_cosh_dice.so" ] || fail "the plugin was not installed to $plugins by make"
+rm "$plugins/log_cosh_dice.so"
 cmake --install "$work/cmake" >>"$work/log"
-SAMCL_PLUGIN_PATH=$plugins "$build/tests/plugin_driver" loss tversky >"$work/opened"
+SAMCL_PLUGIN_PATH=$plugins "$build/tests/plugin_driver" loss log_cosh_dice >"$work/opened"
 SAMCL_PLUGIN_PATH=$plugins "$build/tests/plugin_driver" adapter lora >>"$work/opened"
-[ "$(cat "$work/opened")" = "tversky $plugins/tversky.so
+[ "$(cat "$work/opened")" = "log_cosh_dice $plugins/log_cosh_dice.so
 lora $plugins/lora.so" ] || fail "the installed plugins do not open"
 
 # What is exported: the library's public functions, and the one function of a plugin.

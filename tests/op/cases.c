@@ -35,6 +35,10 @@ BUILD(shared, scl_add(g, scl_mul(g, x[0], scl_stop_gradient(g, x[0])), scl_exp(g
 BUILD(reshaped, scl_mul(g, scl_reshape(g, x[0], SCL_SHAPE(n[0], n[1])), x[1]))
 BUILD(summed, scl_sum(g, x[0], (int)n[0], (int)n[1]))
 BUILD(averaged, scl_mean(g, x[0], (int)n[0], (int)n[1]))
+BUILD(running, scl_cumsum(g, x[0], (int)n[0]))
+BUILD(pooled, scl_avg_pool(g, x[0], n[0]))
+BUILD(reordered, scl_reorder(g, x[0], scl_argsort(g, x[1])))
+BUILD(sorted, scl_reorder(g, x[0], scl_argsort(g, x[0])))
 BUILD(repeated, scl_broadcast(g, x[0], SCL_SHAPE(n[0], n[1], n[2])))
 BUILD(sliced, scl_slice(g, x[0], (int)n[0], n[1], n[2]))
 BUILD(padded, scl_pad(g, x[0], (int)n[0], n[1], n[2]))
@@ -67,6 +71,25 @@ BUILD(active_upsampled, ACTIVE(scl_conv_transpose2d(g, FROZEN(0), FROZEN(1), FRO
 /* x: input, weight, bias, weight, bias. The product of the second weight and what comes back takes
  * gelu's slope in. */
 BUILD(two_layers, scl_linear(g, scl_gelu(g, scl_linear(g, x[0], x[1], x[2], 1)), x[3], x[4], 1))
+
+/* Of values rounded to quarters, many of which are equal. */
+static scl_tensor *sorted_ties(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    (void)n;
+    scl_tensor *steps = scl_affine(g, scl_step(g, scl_affine(g, x[1], 1, 0.5f)), 0.25f, -0.25f);
+    for (int i = 0; i < 4; i++)
+        steps = scl_add(
+            g, steps,
+            scl_affine(g, scl_step(g, scl_affine(g, x[1], 1, -0.25f * (float)i)), 0.25f, 0));
+    return scl_reorder(g, x[0], scl_argsort(g, steps));
+}
+
+/* x[0] is above n / 100 in few pixels, or in none. */
+static scl_tensor *distances(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    scl_tensor *marked = scl_affine(g, x[0], 1, -(float)n[0] / 100);
+    return scl_mul(g, scl_distance(g, marked), x[1]);
+}
 
 /* Ids -1 .. classes: both ends are out of range. */
 static scl_tensor *one_hot(scl_graph *g, scl_tensor **x, const int64_t *n)
@@ -233,6 +256,26 @@ const op_case op_cases[] = {
     {"sum of wide columns in shares", summed, .n = {0, 1}, .shapes = {S2(203, 4100)},
      .tolerance = 5e-6},
     {"mean", averaged, .n = {1, 2}, .shapes = {S3(2, 21, 33)}},
+    {"cumsum of the last axis", running, .n = {-1}, .shapes = {S3(3, 5, 1037)}, .tolerance = 5e-6},
+    {"cumsum of short rows", running, .n = {-1}, .shapes = {S2(19, 5)}},
+    {"cumsum of many short rows", running, .n = {-1}, .shapes = {S2(1031, 5)}, .large = true},
+    {"cumsum of the middle", running, .n = {1}, .shapes = {S3(3, 7, 13)}},
+    {"cumsum of columns wider than a stretch", running, .n = {0}, .shapes = {S2(7, 2051)}},
+    {"cumsum of one", running, .n = {-1}, .shapes = {S2(1, 1)}},
+    {"avg_pool", pooled, .n = {5}, .shapes = {S4(2, 1, 9, 7)}},
+    {"avg_pool wider than the plane", pooled, .n = {31}, .shapes = {S4(2, 3, 9, 7)}},
+    {"avg_pool of one pixel", pooled, .n = {1}, .shapes = {S2(9, 7)}, .tolerance = 1e-5},
+    {"sort", sorted, .shapes = {S3(2, 3, 301)}, .kinked = true},
+    {"sort longer than a stretch", sorted, .shapes = {S2(2, 4099)}, .kinked = true, .large = true},
+    {"sort of one", sorted, .shapes = {S2(3, 1)}},
+    {"reorder by other values", reordered, .shapes = {S2(5, 77), S2(5, 77)}, .kinked = true},
+    {"reorder by equal values", sorted_ties, .shapes = {S2(3, 515), S2(3, 515)}, .kinked = true},
+    {"distance", distances, .n = {97}, .shapes = {S4(2, 1, 23, 37), S4(2, 1, 23, 37)}},
+    {"distance in a crowd", distances, .n = {0}, .shapes = {S3(2, 19, 21), S3(2, 19, 21)}},
+    {"distance to nothing", distances, .n = {100}, .shapes = {S3(2, 9, 7), S3(2, 9, 7)}},
+    {"distance in planes wider than a stretch", distances, .n = {99},
+     .shapes = {S3(1, 3, 2053), S3(1, 3, 2053)}, .large = true},
+    {"distance in columns and rows", distances, .n = {90}, .shapes = {S3(1, 1, 70), S3(1, 1, 70)}},
     {"broadcast", repeated, .n = {4, 7, 19}, .shapes = {S2(7, 1)}},
     {"broadcast the front", repeated, .n = {4, 7, 19}, .shapes = {S3(1, 7, 19)}},
     {"slice of the last axis", sliced, .n = {-1, 3, 5}, .shapes = {S2(7, 11)}},

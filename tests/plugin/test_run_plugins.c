@@ -121,8 +121,9 @@ static void mistakes_of_file_and_plugins_come_together(void **state)
                  "  run.yaml:3:31: unknown key `rnk` in `adapter.params`: did you mean `rank`?\n"
                  "  run.yaml:3:46: `alpha` must be between 0 and 1000000, found -1\n"
                  "  run.yaml:5:11: no loss is named `dicee` in " PLUGINS ", " BROKEN
-                 ": did you mean `dice`? (there is bce_with_logits, cross_entropy, dice, focal, "
-                 "mse_iou, faulty_loss, own_ops, sound)\n"
+                 ": did you mean `dice`? (there is balanced_bce, bce_with_logits, boundary, "
+                 "cross_entropy, dice, dice_ce, focal, hausdorff, iou, lovasz, mse_iou, structure, "
+                 "tversky, faulty_loss, own_ops, sound)\n"
                  "  run.yaml:7:13: expected a number for `weight`, found the text \"heavy\"\n"
                  "  run.yaml:8:21: expected a number for `gamma`, found the text \"x\"\n"
                  "  run.yaml:9:1: unknown key `epochs`: did you mean `epochs` in `train`?");
@@ -197,7 +198,7 @@ static scl_losses build(const plugin_run *run, scl_graph *g, scl_task task)
         .weight = scl_input(g, "weight", SCL_F32, SCL_SHAPE(MASKS, 1, 7, 5)),
         .iou_prediction = multiclass ? NULL : scl_input(g, "iou", SCL_F32, SCL_SHAPE(MASKS, 1))};
     scl_tensor *mask_weight = scl_input(g, "mask_weight", SCL_F32, SCL_SHAPE(MASKS));
-    return scl_losses_build(&run->plugins, g, &inputs, mask_weight);
+    return scl_losses_build(&run->plugins, g, &inputs, mask_weight, NULL);
 }
 
 static void assert_build_fails(const char *text, scl_task task, scl_status status,
@@ -260,6 +261,18 @@ static void what_a_loss_does_wrong_is_said(void **state)
         {"big_hot", "one_hot: at most 65536 classes", SCL_PLUGIN},
         {"no_values", "constant: no values given", SCL_PLUGIN},
         {"bad_clamp", "clamp: low 2 is above high 1", SCL_PLUGIN},
+        {"even_pool",
+         "avg_pool: needs float32 planes [..., H, W] and an odd kernel of at most 16384",
+         SCL_PLUGIN},
+        {"bad_cumsum", "cumsum: needs float32 values and one of their axes, found axis 4",
+         SCL_PLUGIN},
+        {"int_argsort", "argsort: needs float32 values", SCL_PLUGIN},
+        {"no_order", "reorder: needs float32 values and their order from argsort, of one shape",
+         SCL_PLUGIN},
+        {"other_order", "reorder: needs float32 values and their order from argsort, of one shape",
+         SCL_PLUGIN},
+        {"flat_distance", "distance: needs float32 planes [..., H, W] with sides of at most 16384",
+         SCL_PLUGIN},
         {"adds_loss", "add_loss: only an adapter adds to the loss, and no derivative", SCL_PLUGIN},
         {"big_top",
          "top_k: needs float32 values, and k from 1 to the size of the last axis; found k 6, shape "

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Compare the gradients of one training batch with those of segment-anything under autograd.
 
-usage: check_gradients.py [--model vit_b|vit_l|vit_h|small] [--build BUILD] [--keep FOLDER]
+usage: check_gradients.py [--model vit_b|vit_l|vit_h|small] [--multimask] [--build BUILD]
+                          [--keep FOLDER]
 
 Random weights, all of them trained, and one image with two objects: one asked for by a box, the
 other by two points and a mask. The loss is the mean over both of bce_with_logits + dice +
-0.01 mse_iou on the low-resolution logits of the single mask. gradient_driver runs the step of samcl
+0.01 mse_iou on the low-resolution logits of the single mask. With --multimask the other object has
+one point alone, and its best of three masks counts, and all three IoU scores. gradient_driver runs the step of samcl
 train, then segment-anything's model autograd in float32 (small: float64). Prints a line per
 parameter, and exits with 1 if the relative L2 error |found - wanted| / |wanted| of one is over 1e-3,
 or if one has a gradient on one side only; a gradient of zeros is none. Softmax does not see a key
@@ -37,10 +39,10 @@ BOX = (0.17, 0.2, 0.71, 0.83)  # shares of the image's side
 POINTS = ((0.31, 0.62), (0.8, 0.11))
 RUN = """\
 model: {{checkpoint: {checkpoint}{more}}}
-data: {{train: {{images: none, masks: none}}}}
+data: {{train: {{images: none, masks: none}}, prompts: [box, {{point: {{count: 1}}}}]}}
 adapter: {{use: full}}
 losses: [{losses}]
-train: {{optimizer: {{type: sgd}}}}
+train: {{optimizer: {{type: sgd}}, multimask: {multimask}}}
 """
 
 
@@ -79,32 +81,57 @@ def make_batch(sam):
     }
 
 
+def make_ambiguous(batch):
+    """The second object is asked for by its first point alone."""
+    batch["coords"][1, 1] = 0
+    batch["labels"][1] = torch.tensor([1, 4, -1])
+    batch["token_count"][1] -= 1
+    batch["has_mask"][1] = 0
+    return batch
+
+
 def decode(sam, batch, embedding, index):
-    """Logits and IoU score of the single mask; half a pixel is added by segment-anything."""
+    """Logits and IoU scores of the object's masks; half a pixel is added by segment-anything."""
     size = sam.image_encoder.img_size
     pixels = (batch["coords"][index] * size - 0.5).to(embedding.dtype)[None]
     given = {"points": None, "boxes": pixels[:, :2].reshape(1, 4), "masks": None}
-    if index == 1:
+    ambiguous = batch["labels"][index].tolist() == [1, 4, -1]
+    if ambiguous:
+        given = {"points": (pixels[:, :1], batch["labels"][index, :1][None]), "boxes": None,
+                 "masks": None}
+    elif index == 1:
         labels = batch["labels"][index, :2][None]
         mask = batch["mask"][index].permute(2, 0, 1)[None].to(embedding.dtype)
         given = {"points": (pixels[:, :2], labels), "boxes": None, "masks": mask}
     sparse, dense = sam.prompt_encoder(**given)
     return sam.mask_decoder(
         image_embeddings=embedding, image_pe=sam.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse, dense_prompt_embeddings=dense, multimask_output=False)
+        sparse_prompt_embeddings=sparse, dense_prompt_embeddings=dense,
+        multimask_output=ambiguous)
+
+
+def object_loss(logits, iou, given):
+    """Of the best of its masks [1, K, H, W]; the IoU scores are judged for all."""
+    count = logits.shape[1]
+    given = {name: value.expand(count, -1, -1, -1) for name, value in given.items()}
+    given["iou"] = iou.reshape(count, 1)
+    of_masks = {name: w * LOSSES[name](logits.reshape(count, 1, *logits.shape[2:]), given)
+                for name, w in LOSS_WEIGHTS.items()}
+    judged = sum(value for name, value in of_masks.items() if name != "mse_iou")
+    return judged.min() + of_masks["mse_iou"].mean()
 
 
 def run_autograd(sam, batch):
     dtype = sam.image_encoder.pos_embed.dtype
     embedding = sam.image_encoder(batch["image"].permute(0, 3, 1, 2).to(dtype))
-    logits, iou = map(torch.cat, zip(*(decode(sam, batch, embedding, i) for i in range(2))))
-    given = {"target": batch["target"].to(dtype), "weight": batch["weight"].to(dtype), "iou": iou}
-    values = sum(w * LOSSES[name](logits, given) for name, w in LOSS_WEIGHTS.items())
-    loss = (values * batch["mask_weight"]).sum()
+    loss = 0
+    for i in range(2):
+        logits, iou = decode(sam, batch, embedding, i)
+        given = {name: batch[name][i:i + 1].to(dtype) for name in ("target", "weight")}
+        loss = loss + object_loss(logits, iou, given) * batch["mask_weight"][i]
+        print(f"logits {logits.min():.3g} to {logits.max():.3g}, above 0: "
+              + ", ".join(f"{mask.gt(0).double().mean():.0%}" for mask in logits[0]))
     loss.backward()
-    share = (logits > 0).double().mean((1, 2, 3))
-    print(f"logits {logits.min():.3g} to {logits.max():.3g}, above 0: "
-          f"{share[0]:.0%} and {share[1]:.0%}")
     return {"loss": loss.detach().reshape(1)} | {
         name: p.grad if p.grad is not None else torch.zeros_like(p)
         for name, p in sam.named_parameters()}
@@ -113,7 +140,8 @@ def run_autograd(sam, batch):
 def run_samcl(options, folder, more):
     losses = ", ".join(f"{{use: {name}, weight: {w}}}" for name, w in LOSS_WEIGHTS.items())
     checkpoint = folder / "weights.safetensors"
-    (folder / "run.yaml").write_text(RUN.format(checkpoint=checkpoint, more=more, losses=losses))
+    (folder / "run.yaml").write_text(RUN.format(
+        checkpoint=checkpoint, more=more, losses=losses, multimask=str(options.multimask).lower()))
     build, out = pathlib.Path(options.build), folder / "gradients.safetensors"
     begin = time.monotonic()
     subprocess.run([build / "tests" / "gradient_driver", folder / "run.yaml",
@@ -166,7 +194,7 @@ def report(errors, scales, none):
 def run(options, folder):
     folder.mkdir(parents=True, exist_ok=True)
     sam = build_model(options.model)
-    batch = make_batch(sam)
+    batch = make_ambiguous(make_batch(sam)) if options.multimask else make_batch(sam)
     weights = {name: tensor.float() for name, tensor in sam.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")
     save_file(batch, folder / "batch.safetensors")
@@ -183,6 +211,7 @@ def run(options, folder):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", choices=["vit_b", "vit_l", "vit_h", "small"], default="vit_b")
+    parser.add_argument("--multimask", action="store_true")
     parser.add_argument("--build", default="build")
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()

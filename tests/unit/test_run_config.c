@@ -206,6 +206,24 @@ static const wrong mistakes[] = {
     {MODEL "data: {train: &t {images: i, masks: m}, val: *t, task: multiclass, classes: 3}\n"
            "train: {metric: dice}\n",
      "runs/x.yaml:3:17: the task multiclass has no such `metric`: write miou or loss"},
+    {MODEL VAL "train: {masks: [0, 2]}\n",
+     "runs/x.yaml:3:9: `masks` must be neighbours among 0 to 3, the lowest first, as in [1, 2, "
+     "3]"},
+    {MODEL VAL "train: {masks: []}\n",
+     "runs/x.yaml:3:9: `masks` must be neighbours among 0 to 3, the lowest first, as in [1, 2, "
+     "3]"},
+    {MODEL VAL "train: {masks: [3, 4]}\n",
+     "runs/x.yaml:3:20: `masks` must be between 0 and 3, found 4"},
+    {MODEL "data: {train: {images: i, masks: m}, prompts: [{point: {count: 1}}]}\n"
+           "train: {multimask: true, masks: [1, 2]}\n",
+     "runs/x.yaml:3:26: `masks` and `multimask` exclude each other: remove one of them"},
+    {MODEL "data: {train: {images: i, masks: m}, prompts: [box, {point: {count: 2}}]}\n"
+           "train: {multimask: true}\n",
+     "runs/x.yaml:3:20: `multimask` is for objects that one point stands for: add {point: {count: "
+     "1}} to data.prompts, or remove it"},
+    {MODEL "data: {train: {images: i, masks: m}, task: multiclass, classes: 3, prompts: [none]}\n"
+           "train: {multimask: true}\n",
+     "runs/x.yaml:3:20: the task multiclass has one mask for each class: remove `multimask`"},
 };
 
 static void each_mistake_has_its_place_and_sentence(void **state)
@@ -294,6 +312,9 @@ static void accepted_forms(void **state)
               "b], prompts: [none]}\n",
         MODEL "data: {train: {images: i, masks: m}, prompts: [box, {none: {}, weight: 2}, {mask: "
               "}]}\n",
+        MODEL "data: {train: {images: i, masks: m}, prompts: [box, {point: {count: 1}}]}\n"
+              "train: {multimask: true}\n",
+        MODEL VAL "train: {masks: [2]}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         scl_error err = {0};

@@ -1,4 +1,4 @@
-/* shape.cl - sums along axes, and copies of ranges. */
+/* shape.cl - sums along axes, copies of ranges, and values in an order. */
 
 /* in [outer, size, 1] -> out [outer, splits]: group (s, .) sums its share of `each` rows. */
 __kernel void sum_rows(__global const float *in, __global float *out, int size, int splits,
@@ -55,6 +55,53 @@ __kernel void sum_columns(__global const float *in, __global float *out, int siz
         to[c] = rest[c - whole * V];
 }
 
+/* in [outer, size, 1] -> out, its running sums, or those from the row's end: a group has a stretch
+ * of `each` rows, and each of its work-items a share of a row. */
+__kernel void cumsum_rows(__global const float *in, __global float *out, int size, int from_end,
+                          int outer, int each)
+{
+    __local float sums[LSZ];
+    int item = get_local_id(0), share = (size + LSZ - 1) / LSZ;
+    int first = min(item * share, size), end = min(first + share, size);
+    int row = get_group_id(0) * each, last = min(row + each, outer);
+    int start = from_end ? size - 1 : 0, step = from_end ? -1 : 1;
+    for (; row < last; row++) {
+        __global const float *from = in + (size_t)row * size + start;
+        __global float *to = out + (size_t)row * size + start;
+        float total = 0, sum = 0;
+        for (int i = first; i < end && LSZ > 1; i++)
+            total += from[i * step];
+        sums[item] = total;
+        barrier(CLK_LOCAL_MEM_FENCE);
+        for (int i = 0; i < item; i++)
+            sum += sums[i];
+        for (int i = first; i < end; i++) {
+            sum += from[i * step];
+            to[i * step] = sum;
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+}
+
+/* in [outer, size, inner] -> out; work-item (stretch of columns, outer). */
+__kernel void cumsum_columns(__global const float *in, __global float *out, int size, int from_end,
+                             int inner)
+{
+    int first = get_global_id(0) * STRETCH, end = STRETCH_END(first, inner);
+    size_t start = (size_t)get_global_id(1) * size + (from_end ? size - 1 : 0);
+    long step = from_end ? -(long)inner : inner;
+    in += start * inner;
+    out += start * inner;
+    FOR_RANGE(first, end, vstoreV(vloadV(0, in + i), 0, out + i), out[i] = in[i]);
+    for (int r = 1; r < size; r++) {
+        __global const float *before = out;
+        in += step;
+        out += step;
+        FOR_RANGE(first, end, vstoreV(vloadV(0, before + i) + vloadV(0, in + i), 0, out + i),
+                  out[i] = before[i] + in[i]);
+    }
+}
+
 /* Row by row: values before .. before + run of an output's row, which begins at out_start, are
  * those of the input's row from in_start; the others of its `across` values are zeros. A work-item
  * has a stretch of `each` rows. */
@@ -72,4 +119,20 @@ __kernel void copy_runs(__global const float *in, __global float *out, long in_s
         FOR_RANGE(run_first, run_end, vstoreV(vloadV(0, from + i), 0, to + i), to[i] = from[i]);
         FOR_RANGE(max(first, before + run), end, vstoreV((floatV)(0), 0, to + i), to[i] = 0);
     }
+}
+
+/* out[i] = in[order[i]] in each row, or back: out[order[i]] = in[i]. Work-item (stretch, row). */
+__kernel void reorder(__global const float *in, __global const int *order, __global float *out,
+                      int n, int back)
+{
+    int first = get_global_id(0) * STRETCH, end = STRETCH_END(first, n);
+    size_t row = (size_t)get_global_id(1) * n;
+    in += row;
+    order += row;
+    out += row;
+    for (int i = first; i < end; i++)
+        if (back)
+            out[order[i]] = in[i];
+        else
+            out[i] = in[order[i]];
 }

@@ -326,6 +326,20 @@ struct scl_builder {
      * metrics as "<id of the plugin>.<name>". Within a window of accumulated batches each counts by
      * its share of the masks. */
     void (*add_loss)(scl_builder *b, const char *name, scl_tensor *value);
+    /* Means over kernel x kernel pixels around each of [..., H, W], kernel odd; pixels beyond the
+     * edge count as zeros (torch.nn.functional.avg_pool2d with stride 1, padding kernel / 2). */
+    scl_tensor *(*avg_pool)(scl_builder *b, scl_tensor *x, int64_t kernel);
+    /* y[i] = x[0] + .. + x[i] along an axis (torch.cumsum). */
+    scl_tensor *(*cumsum)(scl_builder *b, scl_tensor *x, int32_t axis);
+    /* int32: the order of the values along the last axis, the largest first, equal ones as they
+     * stand (torch.argsort with descending and stable). No derivative. */
+    scl_tensor *(*argsort)(scl_builder *b, scl_tensor *x);
+    /* y[i] = x[order[i]] along the last axis, by an order from argsort of x's shape; the derivative
+     * goes back to x's places. reorder(x, argsort(x)) sorts x. */
+    scl_tensor *(*reorder)(scl_builder *b, scl_tensor *x, scl_tensor *order);
+    /* The exact Euclidean distance in pixels of each pixel of [..., H, W] to the nearest where
+     * x > 0; all 0 in a plane that has none. No derivative. */
+    scl_tensor *(*distance)(scl_builder *b, scl_tensor *x);
 };
 
 /* ------------------------------------------------------------------ losses */
@@ -353,9 +367,40 @@ typedef struct scl_loss_interface {
     uint32_t reserved;
     /* One value per mask: float32 [B] (or any shape of B elements). The host takes their weighted
      * sum, by default with 1 / B each. A loss that normalises over the whole batch therefore
-     * returns B times each mask's share. */
+     * returns B times each mask's share. In a batch that is not full, B is the number of the masks
+     * that have pixels: the others have weight 0, as a mask and in each pixel. */
     scl_tensor *(*build)(scl_builder *b, const void *params, const scl_loss_inputs *inputs);
+
+    /* since 1.1 */
+
+    /* With `train.multimask`, where an object has several masks, each of them is a mask to build.
+     * Zero: the loss counts for the best of them, the one with the lowest sum of such losses.
+     * Nonzero: it is no measure of a mask, as it judges the IoU estimate, and counts for all. */
+    uint32_t every_mask;
+    uint32_t reserved_1;
 } scl_loss_interface;
+
+/* Of each pixel, float32 [B, C, H, W], and 0 where it does not count. */
+typedef struct scl_regions {
+    scl_tensor *prob;  /* the sigmoid of the logits; multiclass: their softmax */
+    scl_tensor *truth; /* the target; multiclass: its one-hot code */
+} scl_regions;
+
+/* What most losses over regions begin with. multiclass: of the classes from `first` on. */
+static inline scl_regions scl_loss_regions(scl_builder *b, const scl_loss_inputs *in, int64_t first)
+{
+    scl_regions r = {in->logits, in->target};
+    if (in->task == SCL_TASK_MULTICLASS) {
+        int64_t count = in->classes - first;
+        r.prob = b->slice(b, b->softmax(b, in->logits, 1), 1, first, count);
+        r.truth = b->slice(b, b->one_hot(b, in->target, in->classes, 1), 1, first, count);
+    } else {
+        r.prob = b->sigmoid(b, in->logits);
+    }
+    r.prob = b->mul(b, r.prob, in->weight);
+    r.truth = b->mul(b, r.truth, in->weight);
+    return r;
+}
 
 /* ------------------------------------------------------------------ adapters */
 

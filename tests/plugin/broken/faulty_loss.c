@@ -6,10 +6,11 @@ typedef struct params {
 } params;
 
 static const char *const faults[] = {
-    "nothing",     "null",        "wrong_shape", "int_values",  "bad_mul",   "own_words",
-    "no_words",    "makes_param", "keeps_old",   "bad_reshape", "bad_axis",  "no_dims",
-    "int_softmax", "bad_concat",  "bad_slice",   "bad_sum",     "bad_dim",   "big_hot",
-    "no_values",   "minus_shape", "bad_clamp",   "int_linear",  "adds_loss", "big_top",
+    "nothing",     "null",        "wrong_shape", "int_values",    "bad_mul",   "own_words",
+    "no_words",    "makes_param", "keeps_old",   "bad_reshape",   "bad_axis",  "no_dims",
+    "int_softmax", "bad_concat",  "bad_slice",   "bad_sum",       "bad_dim",   "big_hot",
+    "no_values",   "minus_shape", "bad_clamp",   "int_linear",    "even_pool", "bad_cumsum",
+    "int_argsort", "no_order",    "other_order", "flat_distance", "adds_loss", "big_top",
     "bad_matmul",  NULL};
 
 static const scl_param table[] = {
@@ -17,6 +18,24 @@ static const scl_param table[] = {
 };
 
 static scl_tensor *kept;
+
+static scl_tensor *fault_of_order(scl_builder *b, int how, const scl_loss_inputs *in)
+{
+    switch (how) {
+    case 22:
+        return b->avg_pool(b, in->logits, 4);
+    case 23:
+        return b->cumsum(b, in->logits, 4);
+    case 24:
+        return b->argsort(b, in->target);
+    case 25:
+        return b->reorder(b, in->logits, in->target);
+    case 26:
+        return b->reorder(b, in->logits, b->argsort(b, b->slice(b, in->logits, 3, 0, 1)));
+    default:
+        return b->distance(b, b->scalar(b, 1));
+    }
+}
 
 static scl_tensor *fault(scl_builder *b, int how, const scl_loss_inputs *in)
 {
@@ -64,16 +83,18 @@ static scl_tensor *fault(scl_builder *b, int how, const scl_loss_inputs *in)
                                                            : b->reshape(b, in->logits, 3, huge);
     case 20:
         return b->clamp(b, in->logits, 2, 1);
-    case 22:
+    case 21:
+        return b->linear(b, in->target, in->logits, 1);
+    case 28:
         b->add_loss(b, "more", b->scalar(b, 1));
         return b->mean(b, in->logits, 1, 3);
-    case 23:
+    case 29:
         return b->top_k(b, in->logits, 6, none);
-    case 24:
+    case 30:
         return b->matmul(b, b->reshape(b, in->logits, 2, (const int64_t[]){6, 35}), b->scalar(b, 1),
                          0, 1);
     default:
-        return b->linear(b, in->target, in->logits, 1);
+        return fault_of_order(b, how, in);
     }
 }
 
