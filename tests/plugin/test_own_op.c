@@ -37,7 +37,7 @@ static void build_graph(own_graph *n, bool learns)
                               .target = scl_input(g, "target", SCL_F32, SCL_SHAPE(MASKS, 1, 7, 5)),
                               .weight = scl_input(g, "weight", SCL_F32, SCL_SHAPE(MASKS, 1, 7, 5))};
     n->mask_weight = scl_input(g, "mask_weight", SCL_F32, SCL_SHAPE(MASKS));
-    n->losses = scl_losses_build(&n->run.plugins, g, &inputs, n->mask_weight);
+    n->losses = scl_losses_build(&n->run.plugins, g, &inputs, n->mask_weight, NULL);
 }
 
 static void build(own_graph *n, const char *how, bool learns)
