@@ -52,11 +52,17 @@ scl_hash128 cl_code_hash(const cl_device *device)
                             scl_hash128_of(layout, sizeof layout));
 }
 
-static scl_hash128 program_key(const cl_device *device, const char *source, const char *options)
+/* What a program is compiled from. */
+typedef struct program_source {
+    const char *file, *text, *kernels, *options;
+} program_source;
+
+static scl_hash128 program_key(const cl_device *device, const program_source *s)
 {
     const scl_device_info *info = &device->base.info;
-    const char *parts[] = {CACHE_MAGIC,  cl_common_source, source,         options,      info->name,
-                           info->driver, info->version,    info->platform, info->runtime};
+    const char *parts[] = {CACHE_MAGIC,    cl_common_source, s->text,      s->kernels,
+                           s->options,     info->name,       info->driver, info->version,
+                           info->platform, info->runtime};
     scl_hash128 key = {0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         key = scl_hash128_join(key, scl_hash128_of(parts[i], strlen(parts[i])));
@@ -86,10 +92,10 @@ static char *cache_path(scl_hash128 key)
     return path.text;
 }
 
-static scl_status build(cl_device *device, cl_program program, const char *file,
-                        const char *options, scl_error *err)
+static scl_status build(cl_device *device, cl_program program, const program_source *s,
+                        scl_error *err)
 {
-    cl_int code = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
+    cl_int code = clBuildProgram(program, 1, &device->id, s->options, NULL, NULL);
     if (code == CL_SUCCESS)
         return SCL_OK;
     char log[MAX_LOG_BYTES] = "";
@@ -101,12 +107,12 @@ static scl_status build(cl_device *device, cl_program program, const char *file,
         memcpy(log, whole, size < sizeof log ? size : sizeof log - 1);
         scl_free(whole);
     }
-    return scl_fail(err, SCL_DEVICE, "%s.cl does not compile on %s with \"%s\": %s\n%s", file,
-                    device->base.info.name, options, cl_error_name(code), log);
+    return scl_fail(err, SCL_DEVICE, "%s.cl does not compile on %s with \"%s\": %s\n%s", s->file,
+                    device->base.info.name, s->options, cl_error_name(code), log);
 }
 
 /* The file: magic, 16 bytes of checksum, the binary. */
-static bool load_binary(cl_device *device, const char *path, const char *file, const char *options,
+static bool load_binary(cl_device *device, const char *path, const program_source *s,
                         cl_program *out)
 {
     scl_file_map map;
@@ -126,7 +132,7 @@ static bool load_binary(cl_device *device, const char *path, const char *file, c
         *out = clCreateProgramWithBinary(device->context, 1, &device->id, &size, &binary, &loaded,
                                          &code);
         good = code == CL_SUCCESS && loaded == CL_SUCCESS;
-        if (good && build(device, *out, file, options, &ignored) != SCL_OK) {
+        if (good && build(device, *out, s, &ignored) != SCL_OK) {
             clReleaseProgram(*out);
             good = false;
         }
@@ -162,15 +168,15 @@ static void save_binary(cl_program program, const char *path)
     scl_free(binary);
 }
 
-static scl_status compile(cl_device *device, const char *file, const char *source,
-                          const char *options, cl_program *out, scl_error *err)
+static scl_status compile(cl_device *device, const program_source *s, cl_program *out,
+                          scl_error *err)
 {
-    const char *sources[2] = {cl_common_source, source};
+    const char *sources[3] = {cl_common_source, s->text, s->kernels};
     cl_int code = CL_SUCCESS;
-    *out = clCreateProgramWithSource(device->context, 2, sources, NULL, &code);
+    *out = clCreateProgramWithSource(device->context, 3, sources, NULL, &code);
     if (code != CL_SUCCESS)
         return cl_fail(err, code, "clCreateProgramWithSource");
-    scl_status status = build(device, *out, file, options, err);
+    scl_status status = build(device, *out, s, err);
     if (status != SCL_OK)
         clReleaseProgram(*out);
     return status;
@@ -184,14 +190,13 @@ static const char *find_source(const char *file)
     return NULL;
 }
 
-static scl_status make_program(cl_device *device, const char *file, const char *source,
-                               const char *options, scl_hash128 key, cl_program *out,
-                               scl_error *err)
+static scl_status make_program(cl_device *device, const program_source *s, scl_hash128 key,
+                               cl_program *out, scl_error *err)
 {
     char *path = device->driver_caches ? NULL : cache_path(key);
     scl_status status = SCL_OK;
-    if (path == NULL || !load_binary(device, path, file, options, out)) {
-        status = compile(device, file, source, options, out, err);
+    if (path == NULL || !load_binary(device, path, s, out)) {
+        status = compile(device, s, out, err);
         if (status == SCL_OK && path != NULL)
             save_binary(*out, path);
     }
@@ -199,11 +204,12 @@ static scl_status make_program(cl_device *device, const char *file, const char *
     return status;
 }
 
-scl_status cl_program_get(cl_device *device, const char *file, const char *options, cl_program *out,
-                          scl_error *err)
+scl_status cl_program_get(cl_device *device, const char *file, const char *text,
+                          const char *options, cl_program *out, scl_error *err)
 {
-    const char *source = find_source(file);
-    if (source == NULL)
+    program_source s = {
+        .file = file, .text = text != NULL ? text : "", .kernels = find_source(file)};
+    if (s.kernels == NULL)
         return scl_fail(err, SCL_FAILED, "there is no kernel source %s.cl", file);
     scl_str all = {0};
     const cl_tuning *t = &device->tuning;
@@ -211,8 +217,9 @@ scl_status cl_program_get(cl_device *device, const char *file, const char *optio
                 t->group_size, t->stretch, t->cpu_kernels ? 1 : 0, options != NULL ? options : "");
     if (all.failed)
         return scl_out_of_memory(err, 256, "build options");
+    s.options = all.text;
     cl_cache *cache = device->programs;
-    scl_hash128 key = program_key(device, source, all.text);
+    scl_hash128 key = program_key(device, &s);
     scl_status status = SCL_OK;
     for (size_t i = 0; i < cache->count; i++)
         if (memcmp(&cache->entries[i].key, &key, sizeof key) == 0) {
@@ -222,7 +229,7 @@ scl_status cl_program_get(cl_device *device, const char *file, const char *optio
     if (!SCL_GROW(cache->entries, cache->count, cache->capacity))
         status = scl_out_of_memory(err, 64, "the program cache");
     else
-        status = make_program(device, file, source, all.text, key, out, err);
+        status = make_program(device, &s, key, out, err);
     if (status == SCL_OK)
         cache->entries[cache->count++] = (cached_program){.key = key, .program = *out};
 done:

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "graph/pointwise.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,13 @@ static void key_of_shape(const scl_node *node, int64_t *key)
         key[1 + i] = shape->dim[i];
 }
 
+static void key_of_domain(const scl_pointwise *program, int64_t *key)
+{
+    for (int i = 0; i < SCL_MAX_DIMS; i++)
+        if (key[0] > 0 || program->size[i] > 1 || i == SCL_MAX_DIMS - 1)
+            key[1 + key[0]++] = program->size[i];
+}
+
 static void make_key(const scl_node *node, int64_t key[SCL_PROFILE_KEY])
 {
     const scl_gemm_attr *g = &node->attr.gemm;
@@ -43,6 +51,8 @@ static void make_key(const scl_node *node, int64_t key[SCL_PROFILE_KEY])
                                  a->heads,        a->head_dim,
                                  a->q_h * a->q_w, a->k_h * a->k_w};
         memcpy(key + 1, parts, sizeof parts);
+    } else if (node->program != NULL) {
+        key_of_domain(node->program, key + 1);
     } else {
         key_of_shape(node, key + 1);
     }

@@ -49,6 +49,7 @@ scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
         scl_out_of_memory(&graph->error, count * sizeof *parts, "the losses");
         return (scl_losses){0};
     }
+    const char *outer_scope = scl_graph_scope(graph, "losses");
     mask_weight = scl_reshape(graph, mask_weight, SCL_SHAPE(inputs->logits->shape.dim[0]));
     for (size_t i = 0; i < count; i++) {
         const scl_run_plugin *loss = &plugins->losses[i];
@@ -58,5 +59,6 @@ scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
             total = total == NULL ? term : scl_add(graph, total, term);
     }
     scl_tensor *joined = scl_concat(graph, parts, (int)count, 0);
+    graph->scope = outer_scope;
     return (scl_losses){.total = joined != NULL ? total : NULL, .parts = joined};
 }

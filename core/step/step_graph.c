@@ -1,6 +1,7 @@
 #include "step/step_graph.h"
 
 #include "graph/fuse.h"
+#include "graph/pointwise.h"
 #include "plugin/adaptation.h"
 
 #include <stdio.h>
@@ -125,6 +126,25 @@ static scl_status build_update(const scl_step_options *o, scl_step_graph *s, scl
     return SCL_OK;
 }
 
+/* Whether the node is a loss's, or the gradient of one that is. */
+static bool is_of_losses(const scl_graph *graph, size_t first, size_t end, const scl_node *node)
+{
+    for (size_t i = first; i < end; i++)
+        if (graph->nodes[i]->scope == node->scope)
+            return true;
+    return false;
+}
+
+/* The losses and, right behind the forward pass, their gradients. */
+static scl_status fuse_losses(scl_step_graph *s, size_t first, size_t forward, scl_error *err)
+{
+    size_t end = forward;
+    while (end < s->graph->node_count &&
+           is_of_losses(s->graph, first, forward, s->graph->nodes[end]))
+        end++;
+    return scl_graph_fuse_pointwise(s->graph, first, end, err);
+}
+
 /* After the last node that logits or losses need. */
 static void find_backward(scl_step_graph *s)
 {
@@ -143,10 +163,13 @@ scl_status scl_step_graph_build(const scl_step_options *options, scl_step_graph 
     if (out->graph == NULL)
         return err->status;
     build_model(options, out);
+    size_t first_loss = out->graph->node_count;
     build_losses(options, out);
     SCL_TRY(scl_graph_status(out->graph, err));
+    size_t forward = out->graph->node_count;
     if (options->train != NULL)
         SCL_TRY(build_update(options, out, err));
+    SCL_TRY(fuse_losses(out, first_loss, forward, err));
     SCL_TRY(scl_graph_fuse(out->graph, err));
     find_backward(out);
     return SCL_OK;

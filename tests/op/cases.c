@@ -67,6 +67,54 @@ BUILD(active_upsampled, ACTIVE(scl_conv_transpose2d(g, FROZEN(0), FROZEN(1), FRO
  * gelu's slope in. */
 BUILD(two_layers, scl_linear(g, scl_gelu(g, scl_linear(g, x[0], x[1], x[2], 1)), x[3], x[4], 1))
 
+/* ---- elementwise ops that become programs */
+
+/* x: logits, targets, weights. n: the axes of a mask. Two losses that share a sum, one of them with
+ * the values of both in it. */
+static scl_tensor *mask_losses(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    int axis = (int)n[0], count = (int)n[1];
+    scl_tensor *p = scl_sigmoid(g, x[0]), *t = x[1], *w = x[2];
+    scl_tensor *pixels = scl_sub(g, scl_softplus(g, x[0]), scl_mul(g, x[0], t));
+    scl_tensor *all = scl_broadcast(g, w, x[0]->shape);
+    scl_tensor *mean = scl_safe_div(g, scl_sum(g, scl_mul(g, pixels, all), axis, count),
+                                    scl_sum(g, all, axis, count));
+    scl_tensor *both = scl_sum(g, scl_mul(g, scl_mul(g, p, t), w), axis, count);
+    scl_tensor *areas = scl_sum(g, scl_mul(g, scl_add(g, p, t), w), axis, count);
+    scl_tensor *dice = scl_div(g, scl_affine(g, both, 2, 1), scl_affine(g, areas, 1, 1));
+    return scl_add(g, mean, scl_mul(g, scl_affine(g, dice, -1, 1), scl_scalar(g, 0.75f)));
+}
+
+/* x: [B, C, H, W], a weight per pixel, one per class. Sums over pixels, masks and all. */
+static scl_tensor *sums_of_three_kinds(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    (void)n;
+    scl_tensor *weighted = scl_mul(g, scl_mul(g, scl_exp(g, x[0]), x[1]), x[2]);
+    scl_tensor *of_class = scl_sum(g, weighted, 2, 2), *of_mask = scl_sum(g, weighted, 1, 3);
+    scl_tensor *share = scl_div(g, of_class, scl_sum(g, weighted, 0, 4));
+    return scl_mul(g, scl_div(g, share, of_mask), scl_add(g, of_class, x[2]));
+}
+
+/* A second pass over what the first has summed; n: whether values leave it, too. */
+static scl_tensor *normalised_by_sum(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    scl_tensor *share = scl_div(g, x[0], scl_sum(g, x[0], -1, 1));
+    scl_tensor *entropy = scl_mul(g, share, scl_ln(g, share));
+    return n[0] ? scl_sub(g, entropy, share) : scl_sum(g, scl_affine(g, entropy, -1, 0), -1, 1);
+}
+
+/* Each op with one input, then each with two; x: values, a row, a column. */
+static scl_tensor *every_op(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    (void)n;
+    scl_tensor *a = scl_pow(g, scl_sqrt(g, scl_affine(g, x[0], 1.5f, 0.25f)), 1.7f);
+    a = scl_ln(g, scl_add(g, scl_exp(g, scl_clamp(g, a, 0.2f, 1.9f)), scl_abs(g, x[1])));
+    a = scl_mul(g, scl_tanh(g, a), scl_sigmoid(g, scl_softplus(g, scl_sub(g, a, x[2]))));
+    scl_tensor *b = scl_maximum(g, scl_gelu(g, scl_sub(g, a, x[1])), scl_relu(g, x[2]));
+    b = scl_minimum(g, scl_div(g, b, x[1]), scl_pow(g, a, 2));
+    return scl_safe_div(g, scl_mul(g, b, scl_step(g, scl_sub(g, x[0], x[2]))), x[2]);
+}
+
 /* Ids -1 .. classes: both ends are out of range. */
 static scl_tensor *one_hot(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
@@ -188,6 +236,38 @@ const op_case op_cases[] = {
     {"maximum", larger, .shapes = {S2(6, 11), S1(11)}, .kinked = true},
     {"minimum", smaller, .shapes = {S2(6, 11), S2(6, 1)}, .kinked = true},
     {"a value used three times", shared, .shapes = {S1(45)}, .kinked = true},
+    {"every elementwise op in one", every_op, .shapes = {S3(3, 7, 37), S1(37), S2(7, 1)},
+     .low = 0.3f, .high = 2, .pointwise = true},
+    {"every elementwise op in one, in stretches", every_op,
+     .shapes = {S2(5, 4099), S1(4099), S2(5, 1)}, .low = 0.3f, .high = 2, .tolerance = 1e-5,
+     .pointwise = true},
+    {"every elementwise op in one, of one value", every_op, .shapes = {S1(1), S1(1), S1(1)},
+     .low = 0.3f, .high = 2, .pointwise = true},
+    {"losses of masks", mask_losses, .n = {1, 3},
+     .shapes = {S4(3, 1, 7, 5), S4(3, 1, 7, 5), S4(3, 1, 7, 5)}, .low = 0.1f, .high = 2,
+     .pointwise = true},
+    {"losses of one mask", mask_losses, .n = {1, 3},
+     .shapes = {S4(1, 1, 1, 9), S4(1, 1, 1, 9), S4(1, 1, 1, 9)}, .low = 0.1f, .high = 2,
+     .pointwise = true},
+    {"losses of many small masks", mask_losses, .n = {1, 3},
+     .shapes = {S4(1031, 1, 2, 3), S4(1031, 1, 2, 3), S4(1031, 1, 2, 3)}, .low = 0.1f, .high = 2,
+     .tolerance = 5e-6, .pointwise = true},
+    {"losses of masks in shares", mask_losses, .n = {1, 3},
+     .shapes = {S4(2, 1, 97, 101), S4(2, 1, 97, 101), S4(2, 1, 97, 101)}, .low = 0.1f, .high = 2,
+     .tolerance = 5e-6, .pointwise = true},
+    {"losses with a weight for all classes", mask_losses, .n = {2, 2},
+     .shapes = {S4(2, 3, 5, 7), S4(2, 3, 5, 7), S4(2, 1, 5, 7)}, .low = 0.1f, .high = 2,
+     .pointwise = true},
+    {"sums of three kinds", sums_of_three_kinds,
+     .shapes = {S4(2, 3, 5, 7), S4(2, 1, 5, 7), S4(1, 3, 1, 1)}, .low = 0.1f, .high = 1,
+     .pointwise = true},
+    {"sums of three kinds in shares", sums_of_three_kinds,
+     .shapes = {S4(2, 3, 67, 71), S4(2, 1, 67, 71), S4(1, 3, 1, 1)}, .low = 0.1f, .high = 1,
+     .tolerance = 5e-6, .pointwise = true},
+    {"a program after a sum", normalised_by_sum, .n = {0}, .shapes = {S2(5, 1037)}, .low = 0.1f,
+     .high = 1, .tolerance = 5e-6, .pointwise = true},
+    {"values of a program after a sum", normalised_by_sum, .n = {1}, .shapes = {S2(5, 1037)},
+     .low = 0.1f, .high = 1, .tolerance = 5e-6, .pointwise = true},
     {"reshape", reshaped, .n = {6, 10}, .shapes = {S3(3, 4, 5), S2(6, 10)}},
     {"sum of the last axis", summed, .n = {-1, 1}, .shapes = {S3(3, 5, 1037)}},
     {"sum of the first axis", summed, .n = {0, 1}, .shapes = {S2(517, 23)}},

@@ -4,6 +4,7 @@
 #include "plugin/plugin_support.h"
 
 #include "graph/compiled.h"
+#include "graph/pointwise.h"
 #include "plugin/losses.h"
 #include "registry.h"
 
@@ -95,8 +96,20 @@ static void compare(const loss_graph *n, scl_schedule *s, const char *name, cons
     free(expected);
 }
 
+/* As a step does it. Returns the bytes of the graph's plan. */
+static size_t fuse(const loss_graph *n, scl_device *device)
+{
+    scl_plan *plan = NULL;
+    scl_graph *g = n->graph;
+    assert_ok(scl_plan_create(g, g->nodes, g->node_count, device, &plan, &test_error));
+    size_t bytes = plan->arena_bytes;
+    scl_plan_free(plan);
+    assert_ok(scl_graph_fuse_pointwise(g, 0, g->node_count, &test_error));
+    return bytes;
+}
+
 static void check_case(scl_device *device, const scl_weights *fixture, const char *name,
-                       const char *set, const char *losses, double tolerance)
+                       const char *set, const char *losses, bool fused, double tolerance)
 {
     char text[512];
     plugin_run run;
@@ -106,7 +119,9 @@ static void check_case(scl_device *device, const scl_weights *fixture, const cha
     assert_ok(plugin_run_open(&run, text, &test_error));
     assert_ok(scl_store_create(device, 0, &store, &test_error));
     loss_graph n = build(fixture, set, &run, store);
+    size_t most = fused ? fuse(&n, device) : SIZE_MAX;
     assert_ok(scl_compile(n.graph, NULL, 0, store, &c, &test_error));
+    assert_true(c.plan->arena_bytes <= most);
     write_inputs(&n, c.schedule);
     assert_ok(scl_schedule_run(c.schedule, 0, c.plan->node_count, &test_error));
     compare(&n, c.schedule, name, "parts", n.losses.parts, run.plugins.loss_count, tolerance);
@@ -121,7 +136,7 @@ static void check_case(scl_device *device, const scl_weights *fixture, const cha
     plugin_run_close(&run);
 }
 
-static void check_all(const char *device_name, double tolerance)
+static void check_all(const char *device_name, bool fused, double tolerance)
 {
     scl_device *device = NULL;
     scl_weights fixture;
@@ -133,7 +148,7 @@ static void check_all(const char *device_name, double tolerance)
          line = strtok_r(NULL, "\n", &rest), checked++) {
         char *after = NULL, *name = strtok_r(line, " ", &after);
         char *set = strtok_r(NULL, " ", &after);
-        check_case(device, &fixture, name, set, after, tolerance);
+        check_case(device, &fixture, name, set, after, fused, tolerance);
     }
     assert_true(checked > 20);
     free(lines);
@@ -145,13 +160,14 @@ static void check_all(const char *device_name, double tolerance)
 static void losses_equal_torch_on_the_reference(void **state)
 {
     (void)state;
-    check_all("reference", 1e-6);
+    check_all("reference", false, 1e-6);
+    check_all("reference", true, 1e-6);
 }
 
 static void losses_equal_torch_on_the_device(void **state)
 {
     (void)state;
-    check_all(test_device_name(), 1e-5);
+    check_all(test_device_name(), true, 1e-5);
 }
 
 /* samcl's own losses, and the example of the manual. */
