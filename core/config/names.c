@@ -31,6 +31,7 @@ static const char *const synonyms[][12] = {
     {"dropout", "lora_dropout"},
     {"sites", "target_modules", "lora_target_modules"},
     {"use", "type", "name", "kind", "plugin", "id"},
+    {"expr", "expression", "formula", "code"},
     {"params", "parameters", "args", "kwargs", "options"},
     {"losses", "loss", "criterion", "loss_fn"},
     {"adapter", "lora", "peft"},

@@ -173,8 +173,12 @@ SCHEMA(adapter, adapter_children, COUNT(adapter_children));
 
 #define S scl_loss_config
 static const scl_param loss_params[] = {
-    ANY(use, STRING, NULL, "name of the loss plugin, such as dice"),
+    ANY(use, STRING, "null", "name of the loss plugin, such as dice; null: there is an expr"),
+    ANY(expr, STRING, "null",
+        "instead of use, a formula such as 0.8*dice(p,t) + 0.2*mean((p - t)^2): see the guide"),
     ROW(weight, FLOAT, "1", 0, 1e6, "factor of this loss in the sum"),
+    ANY(name, STRING, "null",
+        "what metrics call this loss, of letters, digits, _, - and .; null: by use or expr"),
 };
 static const scl_schema_child loss_children[] = {
     PARAMS("{smooth: 1.0}", "the plugin's own parameters, see its page"),

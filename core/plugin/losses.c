@@ -1,6 +1,7 @@
 #include "plugin/losses.h"
 
 #include "plugin/builder.h"
+#include "plugin/expression.h"
 
 #include <stdio.h>
 
@@ -30,7 +31,9 @@ static scl_tensor *build_part(const scl_run_plugin *loss, scl_graph *g,
     snprintf(who, sizeof who, "loss %s", loss->label);
     if (!scl_plugin_builder_begin(&b, g, who, NULL))
         return NULL;
-    scl_tensor *value = loss->file.facts.loss.build(&b.table, loss->params, &given);
+    scl_tensor *value = loss->expression != NULL
+                            ? scl_expression_build(loss->expression, &b, &given)
+                            : loss->file.facts.loss.build(&b.table, loss->params, &given);
     value = scl_plugin_builder_result(&b, value);
     value = value_per_mask(g, value, scl_shape_count(mask_weight->shape));
     scl_tensor *part = scl_sum(g, scl_mul(g, value, mask_weight), 0, 1);

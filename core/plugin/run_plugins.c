@@ -1,5 +1,7 @@
 #include "plugin/run_plugins.h"
 
+#include "plugin/expression.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +35,7 @@ static scl_status open_one(opening *o, const char *place, const char *use, scl_p
         return scl_fail(err, status, "%s", fault.text);
     const scl_plugin *facts = &plugin->file.facts.plugin;
     snprintf(path, sizeof path, "%s.params", place);
-    plugin->label = facts->id;
+    plugin->name = plugin->label = facts->id;
     plugin->params =
         scl_run_config_read_params(o->config, params, path, facts->params,
                                    (size_t)facts->param_count, (size_t)facts->params_size);
@@ -50,22 +52,41 @@ static scl_status open_adapter(opening *o, scl_run_plugins *plugins, scl_error *
                     &plugins->adapter, err);
 }
 
-/* Losses of one id are told apart by a number. */
+/* Losses of one name are told apart by a number. */
 static void number_label(scl_run_plugins *plugins, size_t index)
 {
     scl_run_plugin *loss = &plugins->losses[index];
     size_t number = 1;
-    for (size_t i = 0; loss->label != NULL && i < index; i++) {
-        const char *id = plugins->losses[i].file.facts.plugin.id;
-        number += id != NULL && strcmp(id, loss->label) == 0;
-    }
+    loss->label = loss->name;
+    for (size_t i = 0; loss->name != NULL && i < index; i++)
+        number +=
+            plugins->losses[i].name != NULL && strcmp(plugins->losses[i].name, loss->name) == 0;
     if (number == 1)
         return;
-    const char *label = scl_arena_printf(&plugins->config->arena, "%s_%zu", loss->label, number);
+    const char *label = scl_arena_printf(&plugins->config->arena, "%s_%zu", loss->name, number);
     if (label == NULL)
-        scl_diagnostics_out_of_memory(&plugins->config->diagnostics, strlen(loss->label) + 24);
+        scl_diagnostics_out_of_memory(&plugins->config->diagnostics, strlen(loss->name) + 24);
     else
         loss->label = label;
+}
+
+static scl_status open_loss(opening *o, size_t index, scl_run_plugin *plugin, scl_error *err)
+{
+    scl_loss_config *loss = &o->config->losses.items[index];
+    char place[PATH_BYTES];
+    snprintf(place, sizeof place, "losses[%zu]", index);
+    plugin->weight = loss->weight;
+    if (loss->use != NULL) {
+        SCL_TRY(open_one(o, place, loss->use, SCL_PLUGIN_LOSS, &loss->params, plugin, err));
+    } else if (loss->expr != NULL) {
+        SCL_TRY(scl_expression_open(o->config, index, &plugin->expression, &o->plugin_faults, err));
+        plugin->name = scl_expression_label(loss->expr, &o->config->arena);
+        if (plugin->name == NULL)
+            scl_diagnostics_out_of_memory(&o->config->diagnostics, strlen(loss->expr));
+    }
+    if (loss->name != NULL)
+        plugin->name = loss->name;
+    return SCL_OK;
 }
 
 static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *err)
@@ -76,13 +97,7 @@ static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *e
         return scl_out_of_memory(err, count * sizeof *plugins->losses, "the losses");
     plugins->loss_count = count;
     for (size_t i = 0; i < count; i++) {
-        scl_loss_config *loss = &o->config->losses.items[i];
-        char place[PATH_BYTES];
-        snprintf(place, sizeof place, "losses[%zu]", i);
-        plugins->losses[i].weight = loss->weight;
-        if (loss->use != NULL)
-            SCL_TRY(open_one(o, place, loss->use, SCL_PLUGIN_LOSS, &loss->params,
-                             &plugins->losses[i], err));
+        SCL_TRY(open_loss(o, i, &plugins->losses[i], err));
         number_label(plugins, i);
     }
     return SCL_OK;
@@ -118,8 +133,10 @@ scl_status scl_run_plugins_open_adapter(scl_run_config *config, scl_run_plugins 
 void scl_run_plugins_close(scl_run_plugins *plugins)
 {
     scl_plugin_close(&plugins->adapter.file);
-    for (size_t i = 0; i < plugins->loss_count; i++)
+    for (size_t i = 0; i < plugins->loss_count; i++) {
         scl_plugin_close(&plugins->losses[i].file);
+        scl_expression_close(plugins->losses[i].expression);
+    }
     scl_free(plugins->losses);
     for (size_t i = 0; i < plugins->site_count; i++)
         scl_free(plugins->sites[i]);
