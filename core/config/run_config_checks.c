@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool node_is_sound(const scl_diagnostics *diagnostics, const scl_yaml *node)
@@ -64,15 +65,15 @@ static bool is_plain_name(const char *name)
 static void check_loss(scl_run_config *config, size_t index)
 {
     const scl_loss_config *loss = &config->losses.items[index];
-    const char *path = item_path(config, "losses", index, "");
-    const char *expr = item_path(config, "losses", index, ".expr");
+    char path[32];
+    snprintf(path, sizeof path, "losses[%zu]", index);
     if (loss->use == NULL && loss->expr == NULL && is_sound(config, path))
         scl_run_config_complain(config, path,
                                 "`%s` needs the key `use` (name of the loss plugin, such as dice), "
                                 "or `expr` (a formula, such as dice(p,t))",
                                 path);
     if (loss->use != NULL && loss->expr != NULL)
-        scl_run_config_complain(config, expr,
+        scl_run_config_complain(config, item_path(config, "losses", index, ".expr"),
                                 "`expr` and `use` exclude each other: remove one of them");
     if (loss->expr != NULL && loss->use == NULL && loss->params.node != NULL)
         scl_run_config_complain(config, item_path(config, "losses", index, ".params"),

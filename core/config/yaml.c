@@ -367,8 +367,6 @@ scl_yaml *scl_yaml_parse(scl_arena *arena, scl_yaml_source source, scl_diagnosti
     /* Fixed, so that UTF-16 is reported as what it is instead of being guessed. */
     yaml_parser_set_encoding(&p.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&p.parser, (const unsigned char *)source.text, source.size);
-    if (source.size >= 3 && memcmp(source.text, "\xef\xbb\xbf", 3) == 0)
-        p.at_byte = 3; /* the byte order mark, which libyaml does not count */
     scl_yaml *root = parse_document(&p);
     yaml_parser_delete(&p.parser);
     scl_free(p.anchors);
