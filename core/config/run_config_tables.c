@@ -292,7 +292,7 @@ static const scl_schema_child root_children[] = {
     MAP(adapter, adapter_schema, "null", "none", "{use: lora, params: {rank: 4}}",
         "plugin that wraps layers of the model"),
     MAPS(losses, loss_schema, "[{use: bce_with_logits}, {use: dice}]", "{use: dice, weight: 1.0}",
-         "what training makes small: a weighted sum of plugins, at least one"),
+         "what training makes small: a weighted sum of plugins and formulas, at least one"),
     MAP(train, train_schema, "{}", NULL, "{epochs: 20, batch_size: 2}", "the training itself"),
     MAP(cache, cache_schema, "{}", NULL, "{memory: 1GiB, disk: 8GiB}",
         "keeps the results of frozen layers from one epoch to the next"),
