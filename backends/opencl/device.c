@@ -100,6 +100,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_MINIMUM] = &cl_op_binary,
     [SCL_OP_GELU_BACKWARD] = &cl_op_binary,
     [SCL_OP_RELU_BACKWARD] = &cl_op_binary,
+    [SCL_OP_POINTWISE] = &cl_op_pointwise,
     [SCL_OP_BROADCAST] = &cl_op_broadcast,
     [SCL_OP_SUM] = &cl_op_sum,
     [SCL_OP_CUMSUM] = &cl_op_cumsum,

@@ -27,6 +27,19 @@ void cl_arg_int(cl_args *args, int64_t value)
     args->arg[args->count++].value.i32 = (cl_int)value;
 }
 
+void cl_arg_int4(cl_args *args, const int64_t values[4])
+{
+    args->failed |= args->count >= CL_ARGS_MAX;
+    for (int i = 0; i < 4; i++)
+        args->failed |= values[i] > INT32_MAX || values[i] < INT32_MIN;
+    if (args->failed)
+        return;
+    args->arg[args->count].size = sizeof(cl_int4);
+    for (int i = 0; i < 4; i++)
+        args->arg[args->count].value.i32x4.s[i] = (cl_int)values[i];
+    args->count++;
+}
+
 void cl_arg_long(cl_args *args, int64_t value)
 {
     args->failed |= args->count >= CL_ARGS_MAX;
@@ -71,7 +84,7 @@ scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *w
                         work->kernel);
     cl_program program = work->program;
     if (program == NULL)
-        SCL_TRY(cl_program_get(device, work->file, work->options, &program, err));
+        SCL_TRY(cl_program_get(device, work->file, work->text, work->options, &program, err));
     cl_step step = {0};
     snprintf(step.name, sizeof step.name, "%s", work->kernel);
     for (; step.dims < 3 && work->global[step.dims] != 0; step.dims++) {

@@ -69,17 +69,17 @@ cl_cache *cl_cache_create(void);
 void cl_cache_free(cl_cache *cache);
 /* Of the kernels, the host code that launches them, CLBlast's version, and the tuning. */
 scl_hash128 cl_code_hash(const cl_device *device);
-/* The program made of kernels/common.cl and kernels/<file>.cl with these options: from memory, from
- * disk, or compiled. Borrowed. */
-scl_status cl_program_get(cl_device *device, const char *file, const char *options, cl_program *out,
-                          scl_error *err);
+/* The program made of kernels/common.cl, `text` (or NULL) and kernels/<file>.cl with these options:
+ * from memory, from disk, or compiled. Borrowed. */
+scl_status cl_program_get(cl_device *device, const char *file, const char *text,
+                          const char *options, cl_program *out, scl_error *err);
 /* The program of a plugin's own op. SCL_PLUGIN, with the compiler's first complaint, when it does
  * not compile. Borrowed. */
 scl_status cl_program_get_own(cl_device *device, const scl_own_use *own, cl_program *out,
                               scl_error *err);
 
 /* ---- launch.c: a node as a short list of kernels and library calls */
-#define CL_ARGS_MAX 56
+#define CL_ARGS_MAX 96
 
 typedef struct cl_args {
     int count;
@@ -92,12 +92,14 @@ typedef struct cl_args {
             cl_int i32;
             cl_long i64;
             cl_float f32;
+            cl_int4 i32x4;
         } value;
     } arg[CL_ARGS_MAX];
 } cl_args;
 
 void cl_arg_buffer(cl_args *args, const scl_buffer *buffer); /* NULL passes a NULL pointer */
 void cl_arg_int(cl_args *args, int64_t value);               /* as a 32-bit int */
+void cl_arg_int4(cl_args *args, const int64_t values[4]);
 void cl_arg_long(cl_args *args, int64_t value);
 void cl_arg_float(cl_args *args, double value);
 
@@ -105,6 +107,7 @@ typedef struct cl_work {
     const char *file, *kernel;
     const char *options; /* NULL: none beside the device's own */
     cl_program program;  /* that has the kernel; NULL: the file's, with the options */
+    const char *text;    /* made for this use of the file and put before it, or NULL */
     size_t global[3];    /* in work-items; 0 ends the list; rounded up to the local size */
     size_t local[3];
 } cl_work;
@@ -121,6 +124,16 @@ size_t cl_rows_each(const cl_device *device, size_t row);
 /* Into how many shares the `size` rows of `inner` values, `outer` times, are cut to be summed. */
 int64_t cl_sum_splits(const cl_device *device, int64_t outer, int64_t size, int64_t inner);
 
+/* Inputs that broadcast to one domain, as the kernels see them: rows of size[4] values, rows
+ * indexed in 4 dimensions. Strides are 0 where an input is repeated. */
+typedef struct cl_broadcast {
+    int64_t size[SCL_MAX_DIMS];
+    int64_t (*stride)[SCL_MAX_DIMS]; /* of each input */
+} cl_broadcast;
+/* Joins neighbouring dimensions that all `count` inputs walk alike, but not those on both sides of
+ * dimension `edge` (0: there is no edge); sizes and strides move to the last dimensions. */
+void cl_broadcast_merge(cl_broadcast *b, int count, int edge);
+
 /* A library call made when the launch runs; `name` is for profiles. `state` is freed with scl_free.
  */
 typedef scl_status (*cl_call)(cl_device *device, void *state, scl_error *err);
@@ -134,7 +147,7 @@ typedef struct cl_op {
     size_t (*workspace)(cl_device *device, const scl_node *node); /* NULL: none */
 } cl_op;
 
-extern const cl_op cl_op_unary, cl_op_binary, cl_op_broadcast;
+extern const cl_op cl_op_unary, cl_op_binary, cl_op_broadcast, cl_op_pointwise;
 extern const cl_op cl_op_sum, cl_op_slice, cl_op_pad, cl_op_concat;
 extern const cl_op cl_op_cumsum, cl_op_argsort, cl_op_reorder, cl_op_distance;
 extern const cl_op cl_op_im2col, cl_op_col2im;

@@ -19,12 +19,6 @@ static scl_status prepare_unary(cl_device *device, const scl_binding *b, scl_lau
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
-/* A broadcast as the kernels see it: rows of `inner` values, rows indexed in up to 4 dimensions. */
-typedef struct broadcast_plan {
-    int64_t size[SCL_MAX_DIMS];      /* merged dimensions, right-aligned; the last is inner */
-    int64_t stride[2][SCL_MAX_DIMS]; /* of x and y, 0 where repeated */
-} broadcast_plan;
-
 static void strides_in(const scl_tensor *input, const scl_shape *out, int64_t *stride)
 {
     int64_t step = 1;
@@ -36,34 +30,29 @@ static void strides_in(const scl_tensor *input, const scl_shape *out, int64_t *s
     }
 }
 
-/* Neighbouring dimensions that both inputs walk alike become one. */
-static broadcast_plan merge_dims(const scl_tensor *x, const scl_tensor *y, const scl_shape *out)
+void cl_broadcast_merge(cl_broadcast *b, int count, int edge)
 {
-    int64_t size[SCL_MAX_DIMS], stride[2][SCL_MAX_DIMS] = {{0}};
-    for (int i = 1; i <= SCL_MAX_DIMS; i++)
-        size[SCL_MAX_DIMS - i] = i <= out->ndim ? out->dim[out->ndim - i] : 1;
-    strides_in(x, out, stride[0]);
-    strides_in(y, out, stride[1]);
-    broadcast_plan plan = {.size = {1, 1, 1, 1, 1}};
-    int to = SCL_MAX_DIMS - 1;
-    bool started = false;
+    int to = SCL_MAX_DIMS;
     for (int d = SCL_MAX_DIMS - 1; d >= 0; d--) {
-        if (size[d] == 1)
+        int64_t size = b->size[d];
+        bool joins = to < SCL_MAX_DIMS && (edge == 0 || d != edge - 1);
+        for (int k = 0; k < count && joins; k++)
+            joins = b->stride[k][d] == b->stride[k][to] * b->size[to];
+        if (size == 1)
             continue;
-        bool joins = started;
-        for (int k = 0; k < 2 && joins; k++)
-            joins = stride[k][d] == plan.stride[k][to] * plan.size[to];
         if (joins) {
-            plan.size[to] *= size[d];
+            b->size[to] *= size;
             continue;
         }
-        to -= started;
-        started = true;
-        plan.size[to] = size[d];
-        for (int k = 0; k < 2; k++)
-            plan.stride[k][to] = stride[k][d];
+        b->size[--to] = size;
+        for (int k = 0; k < count; k++)
+            b->stride[k][to] = b->stride[k][d];
     }
-    return plan;
+    for (int d = 0; d < to; d++) {
+        b->size[d] = 1;
+        for (int k = 0; k < count; k++)
+            b->stride[k][d] = 0;
+    }
 }
 
 static void arg_strides(cl_args *args, const int64_t *stride)
@@ -79,7 +68,13 @@ static scl_status add_binary(cl_device *device, const scl_binding *b, scl_launch
     char kernel[48];
     snprintf(kernel, sizeof kernel, "binary_%s", scl_op_describe(b->node->op)->name);
     const scl_shape *shape = &b->node->outputs[0]->shape;
-    broadcast_plan p = merge_dims(x, y, shape);
+    int64_t stride[2][SCL_MAX_DIMS] = {{0}};
+    cl_broadcast p = {.stride = stride};
+    for (int i = 1; i <= SCL_MAX_DIMS; i++)
+        p.size[SCL_MAX_DIMS - i] = i <= shape->ndim ? shape->dim[shape->ndim - i] : 1;
+    strides_in(x, shape, stride[0]);
+    strides_in(y, shape, stride[1]);
+    cl_broadcast_merge(&p, 2, 0);
     int64_t inner = p.size[4], rows = scl_shape_count(*shape) / inner;
     cl_args args = {0};
     cl_arg_buffer(&args, b->inputs[0]);

@@ -54,8 +54,8 @@ scl_hash128 cl_code_hash(const cl_device *device)
 
 /* What a program is made of. */
 typedef struct program_text {
-    const char *name; /* for errors */
-    const char *head, *source;
+    const char *name;                 /* for errors */
+    const char *head, *text, *source; /* in their order */
     const char *options;
     bool own; /* a plugin's */
 } program_text;
@@ -63,8 +63,8 @@ typedef struct program_text {
 static scl_hash128 program_key(const cl_device *device, const program_text *t)
 {
     const scl_device_info *info = &device->base.info;
-    const char *parts[] = {CACHE_MAGIC,  t->head,       t->source,      t->options,   info->name,
-                           info->driver, info->version, info->platform, info->runtime};
+    const char *parts[] = {CACHE_MAGIC, t->head,      t->text,       t->source,      t->options,
+                           info->name,  info->driver, info->version, info->platform, info->runtime};
     scl_hash128 key = {0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         key = scl_hash128_join(key, scl_hash128_of(parts[i], strlen(parts[i])));
@@ -187,9 +187,9 @@ static void save_binary(cl_program program, const char *path)
 
 static scl_status compile(cl_device *device, const program_text *t, cl_program *out, scl_error *err)
 {
-    const char *sources[2] = {t->head, t->source};
+    const char *sources[3] = {t->head, t->text, t->source};
     cl_int code = CL_SUCCESS;
-    *out = clCreateProgramWithSource(device->context, 2, sources, NULL, &code);
+    *out = clCreateProgramWithSource(device->context, 3, sources, NULL, &code);
     if (code != CL_SUCCESS)
         return cl_fail(err, code, "clCreateProgramWithSource");
     scl_status status = build(device, *out, t, err);
@@ -237,19 +237,22 @@ static scl_status find_or_make(cl_device *device, const program_text *t, cl_prog
     return SCL_OK;
 }
 
-scl_status cl_program_get(cl_device *device, const char *file, const char *options, cl_program *out,
-                          scl_error *err)
+scl_status cl_program_get(cl_device *device, const char *file, const char *text,
+                          const char *options, cl_program *out, scl_error *err)
 {
-    program_text text = {.name = file, .head = cl_common_source, .source = find_source(file)};
-    if (text.source == NULL)
+    program_text program = {.name = file,
+                            .head = cl_common_source,
+                            .text = text != NULL ? text : "",
+                            .source = find_source(file)};
+    if (program.source == NULL)
         return scl_fail(err, SCL_FAILED, "there is no kernel source %s.cl", file);
     scl_str all = {0};
     const cl_tuning *t = &device->tuning;
     scl_str_add(&all, "-cl-mad-enable -DV=%d -DLSZ=%d -DSTRETCH=%d -DIS_CPU=%d %s", t->vector_width,
                 t->group_size, t->stretch, t->cpu_kernels ? 1 : 0, options != NULL ? options : "");
-    text.options = all.text;
+    program.options = all.text;
     scl_status status = all.failed ? scl_out_of_memory(err, 256, "build options")
-                                   : find_or_make(device, &text, out, err);
+                                   : find_or_make(device, &program, out, err);
     scl_str_free(&all);
     return status;
 }
@@ -257,13 +260,14 @@ scl_status cl_program_get(cl_device *device, const char *file, const char *optio
 scl_status cl_program_get_own(cl_device *device, const scl_own_use *own, cl_program *out,
                               scl_error *err)
 {
-    program_text text = {.name = own->label, .head = "", .source = own->op.source, .own = true};
+    program_text program = {
+        .name = own->label, .head = "", .text = "", .source = own->op.source, .own = true};
     scl_str all = {0};
     scl_str_add(&all, "-cl-mad-enable -DIS_CPU=%d%s", device->tuning.cpu_kernels ? 1 : 0,
                 own->defines);
-    text.options = all.text;
+    program.options = all.text;
     scl_status status = all.failed ? scl_out_of_memory(err, 256, "build options")
-                                   : find_or_make(device, &text, out, err);
+                                   : find_or_make(device, &program, out, err);
     scl_str_free(&all);
     return status;
 }

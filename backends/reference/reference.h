@@ -24,6 +24,9 @@ static inline const int32_t *reference_ids(const reference_args *a, int input)
 /* relu or gelu of x, or x as it is: an activation that an op applies to what it writes. */
 double reference_activate(double x, int32_t act);
 
+/* An elementwise op on values; `s`: the scalars of its node. */
+double reference_apply(int32_t op, double x, double y, const float *s);
+
 /* The derivative of gelu. */
 double reference_gelu_slope(double x);
 

@@ -34,6 +34,7 @@ static const char *const synonyms[][12] = {
     {"tokens", "num_tokens", "n_tokens", "num_prompts"},
     {"sites", "target_modules", "lora_target_modules"},
     {"use", "type", "name", "kind", "plugin", "id"},
+    {"expr", "expression", "formula", "code"},
     {"params", "parameters", "args", "kwargs", "options"},
     {"losses", "loss", "criterion", "loss_fn"},
     {"adapter", "lora", "peft"},

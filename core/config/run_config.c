@@ -124,6 +124,30 @@ void scl_run_config_complain(scl_run_config *config, const char *path, const cha
     va_end(args);
 }
 
+scl_place scl_run_config_place_within(const scl_run_config *config, const char *path, size_t offset)
+{
+    const scl_yaml_entry *entry = scl_yaml_path_find(config->root, path);
+    return entry != NULL && entry->value->kind == SCL_YAML_SCALAR
+               ? scl_yaml_place_within(entry->value, offset)
+               : scl_yaml_path_place(config->root, path);
+}
+
+void scl_run_config_complain_within(scl_run_config *config, const char *path, size_t offset,
+                                    const char *format, ...)
+{
+    char text[1024];
+    scl_place place = scl_run_config_place_within(config, path, offset);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (place.line > 0)
+        scl_diagnostics_add(&config->diagnostics, place, "%s", text);
+    else /* a setting has no columns */
+        scl_diagnostics_add(&config->diagnostics, place, "character %zu of the expression: %s",
+                            offset + 1, text);
+}
+
 scl_status scl_run_config_blame(const scl_run_config *config, const char *path, scl_error *err)
 {
     scl_place place = {.file = config->path};

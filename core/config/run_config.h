@@ -98,9 +98,12 @@ typedef struct scl_adapter_config {
     scl_schema_params params;
 } scl_adapter_config;
 
+/* Exactly one of `use` and `expr` is set. */
 typedef struct scl_loss_config {
     const char *use;
+    const char *expr; /* see plugin/expression.h */
     double weight;
+    const char *name; /* NULL: by `use` or `expr` */
     scl_schema_params params;
 } scl_loss_config;
 
@@ -230,6 +233,14 @@ void *scl_run_config_read_params(scl_run_config *config, scl_schema_params *para
 /* Adds a mistake at the place of a path, or where it would belong: "losses[1].use". */
 void scl_run_config_complain(scl_run_config *config, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same at byte `offset` of the text that stands there. */
+void scl_run_config_complain_within(scl_run_config *config, const char *path, size_t offset,
+                                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Where byte `offset` of the text at a path was written. */
+scl_place scl_run_config_place_within(const scl_run_config *config, const char *path,
+                                      size_t offset);
 
 /* Puts the place of a path before an error about what the path names: a folder, a checkpoint. A
  * setting's place is "command line: key=value". Returns err->status. */

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool node_is_sound(const scl_diagnostics *diagnostics, const scl_yaml *node)
@@ -53,6 +54,38 @@ static void check_name(scl_run_config *config)
                                 scl_text_quote(&config->diagnostics.arena, name));
 }
 
+static bool is_plain_name(const char *name)
+{
+    size_t length = strlen(name);
+    return length >= 1 && length <= 40 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+               length;
+}
+
+static void check_loss(scl_run_config *config, size_t index)
+{
+    const scl_loss_config *loss = &config->losses.items[index];
+    char path[32];
+    snprintf(path, sizeof path, "losses[%zu]", index);
+    if (loss->use == NULL && loss->expr == NULL && is_sound(config, path))
+        scl_run_config_complain(config, path,
+                                "`%s` needs the key `use` (name of the loss plugin, such as dice), "
+                                "or `expr` (a formula, such as dice(p,t))",
+                                path);
+    if (loss->use != NULL && loss->expr != NULL)
+        scl_run_config_complain(config, item_path(config, "losses", index, ".expr"),
+                                "`expr` and `use` exclude each other: remove one of them");
+    if (loss->expr != NULL && loss->use == NULL && loss->params.node != NULL)
+        scl_run_config_complain(config, item_path(config, "losses", index, ".params"),
+                                "`params` are for `use`: in `expr` they stand in the call, as in "
+                                "dice(p, t, smooth=1)");
+    if (loss->name != NULL && !is_plain_name(loss->name))
+        scl_run_config_complain(config, item_path(config, "losses", index, ".name"),
+                                "expected 1 to 40 letters, digits, _, - and . for `name`, found "
+                                "\"%s\"",
+                                scl_text_quote(&config->diagnostics.arena, loss->name));
+}
+
 static void check_plugins(scl_run_config *config)
 {
     for (size_t i = 0; i < config->adapter.count; i++) {
@@ -62,6 +95,8 @@ static void check_plugins(scl_run_config *config)
             scl_run_config_complain(config, scl_run_config_adapter_path(config, i, "use", path),
                                     "to use no adapter, write adapter: none");
     }
+    for (size_t i = 0; i < config->losses.count; i++)
+        check_loss(config, i);
     if (!is_sound(config, "losses"))
         return;
     double sum = 0;

@@ -175,8 +175,12 @@ SCHEMA(adapter, adapter_children, COUNT(adapter_children));
 
 #define S scl_loss_config
 static const scl_param loss_params[] = {
-    ANY(use, STRING, NULL, "name of the loss plugin, such as dice"),
+    ANY(use, STRING, "null", "name of the loss plugin, such as dice; null: there is an expr"),
+    ANY(expr, STRING, "null",
+        "instead of use, a formula such as 0.8*dice(p,t) + 0.2*mean((p - t)^2): see the guide"),
     ROW(weight, FLOAT, "1", 0, 1e6, "factor of this loss in the sum"),
+    ANY(name, STRING, "null",
+        "what metrics call this loss, of letters, digits, _, - and .; null: by use or expr"),
 };
 static const scl_schema_child loss_children[] = {
     PARAMS("{smooth: 1.0}", "the plugin's own parameters, see its page"),
@@ -296,7 +300,7 @@ static const scl_schema_child root_children[] = {
     SOME(adapter, adapter_schema, "none", "{use: lora, params: {rank: 4}}",
          "plugin that changes layers of the model; a list: several, in their order"),
     MAPS(losses, loss_schema, "[{use: bce_with_logits}, {use: dice}]", "{use: dice, weight: 1.0}",
-         "what training makes small: a weighted sum of plugins, at least one"),
+         "what training makes small: a weighted sum of plugins and formulas, at least one"),
     MAP(train, train_schema, "{}", NULL, "{epochs: 20, batch_size: 2}", "the training itself"),
     MAP(cache, cache_schema, "{}", NULL, "{memory: 1GiB, disk: 8GiB}",
         "keeps the results of frozen layers from one epoch to the next"),

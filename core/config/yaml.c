@@ -20,7 +20,8 @@ typedef struct parse {
     size_t anchor_count, anchor_capacity;
     size_t nodes;
     int depth;
-    bool stopped; /* the reason is in the diagnostics */
+    size_t at_character, at_byte; /* of the source: how far its characters have been counted */
+    bool stopped;                 /* the reason is in the diagnostics */
 } parse;
 
 static scl_yaml *parse_node(parse *p, yaml_event_t *event);
@@ -112,6 +113,7 @@ static scl_yaml *copy_node(parse *p, const scl_yaml *node)
         return NULL;
     copy->quoted = node->quoted;
     copy->text = node->text;
+    copy->raw = node->raw;
     for (size_t i = 0; i < node->count; i++) {
         const scl_yaml_entry *entry = &node->entries[i];
         scl_yaml *value = copy_node(p, entry->value);
@@ -165,6 +167,27 @@ static void refuse_tag(parse *p, const yaml_char_t *tag, scl_place place)
                             "tags are not supported: put a text that begins with `!` in quotes");
 }
 
+/* The byte where a mark of libyaml is, which counts characters. Marks come in order. */
+static size_t byte_at(parse *p, size_t character)
+{
+    const char *text = p->source.text;
+    while (p->at_character < character && p->at_byte < p->source.size) {
+        p->at_byte++;
+        while (p->at_byte < p->source.size && (text[p->at_byte] & 0xc0) == 0x80)
+            p->at_byte++;
+        p->at_character++;
+    }
+    return p->at_byte;
+}
+
+static const char *copy_raw(parse *p, const yaml_event_t *event)
+{
+    size_t start = byte_at(p, event->start_mark.index), end = byte_at(p, event->end_mark.index);
+    const char *raw =
+        scl_arena_printf(p->arena, "%.*s", (int)(end - start), p->source.text + start);
+    return raw != NULL ? raw : stop_for_memory(p);
+}
+
 static scl_yaml *parse_scalar(parse *p, const yaml_event_t *event, scl_place place)
 {
     const char *text = (const char *)event->data.scalar.value;
@@ -179,7 +202,8 @@ static scl_yaml *parse_scalar(parse *p, const yaml_event_t *event, scl_place pla
         return NULL;
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->text = scl_arena_strdup(p->arena, text);
-    return node->text != NULL ? node : stop_for_memory(p);
+    node->raw = copy_raw(p, event);
+    return node->text != NULL && node->raw != NULL ? node : stop_for_memory(p);
 }
 
 static scl_yaml *parse_list(parse *p, const yaml_event_t *event, scl_place place)

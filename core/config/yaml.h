@@ -36,6 +36,7 @@ struct scl_yaml {
     bool quoted; /* a scalar in quotes or a block scalar: a text, never null or a number */
     scl_place place;
     const char *text;        /* scalar */
+    const char *raw;         /* how the scalar stands in the file, from its place on; or NULL */
     scl_yaml_entry *entries; /* list and map, in file order */
     size_t count, capacity;
 };
@@ -59,6 +60,10 @@ bool scl_yaml_append(scl_arena *arena, scl_yaml *parent, const char *key, scl_pl
 
 /* The entry of a key; NULL when `node` is NULL, no map, or without it. */
 scl_yaml_entry *scl_yaml_find(const scl_yaml *node, const char *key);
+
+/* Where the byte `offset` of a scalar's text was written, seen through quotes, escapes and folded
+ * lines. The scalar's place where that is not known. ---- yaml_within.c */
+scl_place scl_yaml_place_within(const scl_yaml *scalar, size_t offset);
 
 /* An unquoted null (or nothing at all). */
 bool scl_yaml_is_null(const scl_yaml *node);

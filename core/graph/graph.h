@@ -30,6 +30,7 @@ typedef enum scl_tensor_kind {
 
 typedef struct scl_node scl_node;
 typedef struct scl_graph scl_graph;
+struct scl_pointwise;
 
 struct scl_tensor {
     int32_t id;
@@ -155,6 +156,7 @@ struct scl_node {
     scl_tensor **inputs;  /* entries may be NULL where an op's input is optional */
     scl_tensor **outputs; /* likewise */
     const char *scope;    /* the layer it belongs to, for errors, profiles and traces */
+    const struct scl_pointwise *program; /* of the op pointwise, in the arena; NULL: another op */
     union {
         scl_gemm_attr gemm;
         scl_attention_attr attention;

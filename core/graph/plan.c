@@ -2,6 +2,7 @@
 #include "graph/plan.h"
 
 #include "base/str.h"
+#include "graph/pointwise.h"
 
 #include <stdlib.h>
 
@@ -65,6 +66,9 @@ static bool may_replace(const scl_node *node, int input)
 static int32_t place_to_take_over(const planner *p, const scl_node *node, int32_t n,
                                   const scl_tensor *output)
 {
+    if (node->program != NULL &&
+        scl_shape_count(output->shape) < scl_pointwise_elements(node->program))
+        return SCL_NOT_PLACED; /* a sum is written while others still read */
     for (int i = 0; i < node->input_count; i++) {
         const scl_tensor *input = node->inputs[i];
         if (input == NULL || !may_replace(node, i))

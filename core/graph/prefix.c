@@ -1,5 +1,7 @@
 #include "graph/prefix.h"
 
+#include "graph/pointwise.h"
+
 #include <string.h>
 
 /* Padding would have any bytes, and the signature with it. */
@@ -10,6 +12,11 @@ _Static_assert(sizeof(scl_norm_attr) == 2 * 4, "the attributes of a norm have pa
 _Static_assert(sizeof(scl_axis_attr) == 6 * 8, "the attributes of an axis have padding");
 _Static_assert(sizeof(scl_random_attr) == 2 * 8, "the attributes of random values have padding");
 _Static_assert(sizeof(scl_hash128) == 2 * 8, "the identity of an own op has padding");
+_Static_assert(sizeof(scl_pointwise_step) == 3 * 4 + 2 * 4, "an instruction has padding");
+_Static_assert(sizeof(scl_pointwise) == (1 + SCL_POINTWISE_INPUTS) * SCL_MAX_DIMS * 8 +
+                                            SCL_POINTWISE_OUTPUTS * 2 * 8 +
+                                            SCL_POINTWISE_STEPS * 5 * 4 + 2 * 4,
+               "a program has padding");
 _Static_assert(sizeof(scl_optimizer_attr) == 6 * 8 + 2 * 4, "an optimizer's have padding");
 
 /* What a tensor's value depends on. */
@@ -178,6 +185,8 @@ static void sign(splitter *s, const scl_node *node)
     const char *op = scl_op_describe(node->op)->name;
     scl_hash128 hash = scl_hash128_of(op, strlen(op));
     hash = scl_hash128_join(hash, scl_hash128_of(&node->attr, sizeof node->attr));
+    if (node->program != NULL)
+        hash = scl_hash128_join(hash, scl_hash128_of(node->program, sizeof *node->program));
     for (int i = 0; i < node->input_count; i++)
         hash = scl_hash128_join(hash, tensor_signature(s, node->inputs[i]));
     for (int i = 0; i < node->output_count; i++)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "graph/pointwise.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,13 @@ static void key_of_shape(const scl_node *node, int64_t *key)
     key[0] = shape->ndim;
     for (int i = 0; i < shape->ndim; i++)
         key[1 + i] = shape->dim[i];
+}
+
+static void key_of_domain(const scl_pointwise *program, int64_t *key)
+{
+    for (int i = 0; i < SCL_MAX_DIMS; i++)
+        if (key[0] > 0 || program->size[i] > 1 || i == SCL_MAX_DIMS - 1)
+            key[1 + key[0]++] = program->size[i];
 }
 
 /* The place of a label, which is noted there when it is new. */
@@ -55,6 +63,8 @@ static void make_key(scl_profile *p, const scl_node *node, int64_t key[SCL_PROFI
                                  a->heads,        a->head_dim,
                                  a->q_h * a->q_w, a->k_h * a->k_w};
         memcpy(key + 1, parts, sizeof parts);
+    } else if (node->program != NULL) {
+        key_of_domain(node->program, key + 1);
     } else {
         key_of_shape(node, key + 1);
     }

@@ -173,6 +173,11 @@ void scl_schedule_free(scl_schedule *s)
     scl_free(s);
 }
 
+bool scl_schedule_has(const scl_schedule *s, const scl_tensor *tensor)
+{
+    return s->of_tensor[tensor->id] != NULL;
+}
+
 static scl_status locate(const scl_schedule *s, const scl_tensor *tensor, size_t offset,
                          size_t count, scl_buffer **out, scl_error *err)
 {

@@ -18,6 +18,9 @@ void scl_schedule_free(scl_schedule *schedule);
  * parameters and states that the store does not have yet. */
 size_t scl_schedule_leaf_bytes(const scl_plan *plan, const scl_store *store);
 
+/* Whether a node of the plan reads or makes the tensor. */
+bool scl_schedule_has(const scl_schedule *schedule, const scl_tensor *tensor);
+
 /* Writes an input, an imported result or a state, from element `offset` on. */
 scl_status scl_schedule_write(scl_schedule *schedule, const scl_tensor *tensor, size_t offset,
                               const void *values, size_t count, scl_error *err);

@@ -1,6 +1,7 @@
 #include "plugin/losses.h"
 
 #include "plugin/builder.h"
+#include "plugin/expression.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,9 @@ static scl_tensor *build_values(const scl_run_plugin *loss, scl_graph *g,
     snprintf(who, sizeof who, "loss %s", loss->label);
     if (!scl_plugin_builder_begin(&b, g, &loss->file, who, NULL))
         return NULL;
-    scl_tensor *value = loss->file.facts.loss.build(&b.table, loss->params, &given);
+    scl_tensor *value = loss->expression != NULL
+                            ? scl_expression_build(loss->expression, &b, &given)
+                            : loss->file.facts.loss.build(&b.table, loss->params, &given);
     value = scl_plugin_builder_result(&b, value);
     value = value_per_mask(g, value, given.logits->shape.dim[0]);
     scl_plugin_builder_end(&b);
@@ -122,6 +125,7 @@ scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
         scl_out_of_memory(&graph->error, most * sizeof *parts, "the losses");
         return (scl_losses){0};
     }
+    const char *outer_scope = scl_graph_scope(graph, "losses");
     mask_weight = scl_reshape(graph, mask_weight, SCL_SHAPE(inputs->logits->shape.dim[0]));
     scl_loss_inputs given = candidates != NULL ? each_candidate(graph, inputs) : *inputs;
     for (size_t i = 0; i < plugins->loss_count; i++)
@@ -144,5 +148,6 @@ scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
     }
     add_terms(graph, mask_weight, &losses, parts);
     losses.parts = scl_concat(graph, parts, (int)losses.count, 0);
+    graph->scope = outer_scope;
     return losses.parts != NULL ? losses : (scl_losses){0};
 }

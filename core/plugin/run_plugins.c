@@ -1,5 +1,7 @@
 #include "plugin/run_plugins.h"
 
+#include "plugin/expression.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -35,27 +37,26 @@ static scl_status open_one(opening *o, const naming *n, scl_plugin_kind kind,
     if (status != SCL_OK)
         return scl_fail(err, status, "%s", fault.text);
     const scl_plugin *facts = &plugin->file.facts.plugin;
-    plugin->label = facts->id;
+    plugin->name = facts->id;
     plugin->params =
         scl_run_config_read_params(o->config, n->params, n->params_path, facts->params,
                                    (size_t)facts->param_count, (size_t)facts->params_size);
     return SCL_OK; /* without memory the config's end reports it */
 }
 
-/* Plugins of one id are told apart by a number. */
+/* Plugins of one name are told apart by a number. */
 static void number_label(scl_run_config *config, scl_run_plugin *list, size_t index)
 {
     scl_run_plugin *plugin = &list[index];
     size_t number = 1;
-    for (size_t i = 0; plugin->label != NULL && i < index; i++) {
-        const char *id = list[i].file.facts.plugin.id;
-        number += id != NULL && strcmp(id, plugin->label) == 0;
-    }
+    plugin->label = plugin->name;
+    for (size_t i = 0; plugin->name != NULL && i < index; i++)
+        number += list[i].name != NULL && strcmp(list[i].name, plugin->name) == 0;
     if (number == 1)
         return;
-    const char *label = scl_arena_printf(&config->arena, "%s_%zu", plugin->label, number);
+    const char *label = scl_arena_printf(&config->arena, "%s_%zu", plugin->name, number);
     if (label == NULL)
-        scl_diagnostics_out_of_memory(&config->diagnostics, strlen(plugin->label) + 24);
+        scl_diagnostics_out_of_memory(&config->diagnostics, strlen(plugin->name) + 24);
     else
         plugin->label = label;
 }
@@ -82,6 +83,26 @@ static scl_status open_adapters(opening *o, scl_run_plugins *plugins, scl_error 
     return SCL_OK;
 }
 
+static scl_status open_loss(opening *o, size_t index, scl_run_plugin *plugin, scl_error *err)
+{
+    scl_loss_config *loss = &o->config->losses.items[index];
+    naming n = {.use = loss->use, .params = &loss->params};
+    snprintf(n.use_path, sizeof n.use_path, "losses[%zu].use", index);
+    snprintf(n.params_path, sizeof n.params_path, "losses[%zu].params", index);
+    plugin->weight = loss->weight;
+    if (n.use != NULL) {
+        SCL_TRY(open_one(o, &n, SCL_PLUGIN_LOSS, plugin, err));
+    } else if (loss->expr != NULL) {
+        SCL_TRY(scl_expression_open(o->config, index, &plugin->expression, &o->plugin_faults, err));
+        plugin->name = scl_expression_label(loss->expr, &o->config->arena);
+        if (plugin->name == NULL)
+            scl_diagnostics_out_of_memory(&o->config->diagnostics, strlen(loss->expr));
+    }
+    if (loss->name != NULL)
+        plugin->name = loss->name;
+    return SCL_OK;
+}
+
 static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *err)
 {
     size_t count = o->config->losses.count;
@@ -90,13 +111,7 @@ static scl_status open_losses(opening *o, scl_run_plugins *plugins, scl_error *e
         return scl_out_of_memory(err, count * sizeof *plugins->losses, "the losses");
     plugins->loss_count = count;
     for (size_t i = 0; i < count; i++) {
-        scl_loss_config *loss = &o->config->losses.items[i];
-        naming n = {.use = loss->use, .params = &loss->params};
-        snprintf(n.use_path, sizeof n.use_path, "losses[%zu].use", i);
-        snprintf(n.params_path, sizeof n.params_path, "losses[%zu].params", i);
-        plugins->losses[i].weight = loss->weight;
-        if (n.use != NULL)
-            SCL_TRY(open_one(o, &n, SCL_PLUGIN_LOSS, &plugins->losses[i], err));
+        SCL_TRY(open_loss(o, i, &plugins->losses[i], err));
         number_label(o->config, plugins->losses, i);
     }
     return SCL_OK;
@@ -133,8 +148,10 @@ void scl_run_plugins_close(scl_run_plugins *plugins)
 {
     for (size_t i = 0; i < plugins->adapter_count; i++)
         scl_plugin_close(&plugins->adapters[i].file);
-    for (size_t i = 0; i < plugins->loss_count; i++)
+    for (size_t i = 0; i < plugins->loss_count; i++) {
         scl_plugin_close(&plugins->losses[i].file);
+        scl_expression_close(plugins->losses[i].expression);
+    }
     scl_free(plugins->adapters);
     scl_free(plugins->losses);
     for (size_t i = 0; i < plugins->site_count; i++)

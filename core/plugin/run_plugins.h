@@ -5,12 +5,16 @@
 #include "config/run_config.h"
 #include "plugin/host.h"
 
+struct scl_expression;
+
 typedef struct scl_run_plugin {
-    const char *label; /* the id; the second of an id is "dice_2" */
+    const char *name;  /* the id, or what the run file says */
+    const char *label; /* the same; the second of a name is "dice_2" */
     const void *params;
     double weight; /* of a loss */
     scl_plugin_file file;
     size_t wrapped, trained; /* of an adapter: what it was asked about and took, see adaptation.h */
+    struct scl_expression *expression; /* of a loss written out; NULL: `file` is */
 } scl_run_plugin;
 
 typedef struct scl_run_site {

@@ -1,6 +1,7 @@
 #include "step/step_graph.h"
 
 #include "graph/fuse.h"
+#include "graph/pointwise.h"
 #include "plugin/adaptation.h"
 
 #include <stdio.h>
@@ -63,6 +64,7 @@ static void build_losses(const scl_step_options *o, scl_step_graph *s, const scl
 {
     if (o->plugins == NULL || made->logits == NULL)
         return;
+    s->first_loss = s->graph->node_count;
     declare_targets(s, &o->layout, o->layout.images * o->layout.objects);
     scl_loss_inputs inputs = {.struct_size = sizeof inputs,
                               .task = (uint32_t)o->task,
@@ -143,6 +145,25 @@ static scl_status build_update(const scl_step_options *o, scl_step_graph *s, scl
     return SCL_OK;
 }
 
+/* Whether the node is a loss's, or the gradient of one that is. */
+static bool is_of_losses(const scl_graph *graph, size_t first, size_t end, const scl_node *node)
+{
+    for (size_t i = first; i < end; i++)
+        if (graph->nodes[i]->scope == node->scope)
+            return true;
+    return false;
+}
+
+/* The losses and, right behind the forward pass, their gradients. */
+static scl_status fuse_losses(scl_step_graph *s, size_t forward, scl_error *err)
+{
+    size_t first = s->first_loss, end = forward;
+    while (end < s->graph->node_count &&
+           is_of_losses(s->graph, first, forward, s->graph->nodes[end]))
+        end++;
+    return scl_graph_fuse_pointwise(s->graph, first, end, err);
+}
+
 /* After the last node that logits or losses need. */
 static void find_backward(scl_step_graph *s)
 {
@@ -163,8 +184,10 @@ scl_status scl_step_graph_build(const scl_step_options *options, scl_step_graph 
     out->graph->training = options->training || options->train != NULL;
     build_forward(options, out);
     SCL_TRY(scl_graph_status(out->graph, err));
+    size_t forward = out->graph->node_count;
     if (options->train != NULL)
         SCL_TRY(build_update(options, out, err));
+    SCL_TRY(fuse_losses(out, forward, err));
     SCL_TRY(scl_graph_fuse(out->graph, err));
     out->random_key = scl_graph_find(out->graph, SCL_RANDOM_KEY);
     find_backward(out);

@@ -35,6 +35,7 @@ typedef struct scl_step_graph {
     size_t trained_count;
     int64_t trained_values; /* parameters in them */
     scl_optimizer_nodes optimizer;
+    size_t first_loss;            /* the node that the losses begin with */
     int32_t backward_begin;       /* nodes with this id or a higher one are no forward pass */
     const scl_node *first_update; /* it and all nodes after it run once per window; NULL: none */
 } scl_step_graph;

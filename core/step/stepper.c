@@ -200,10 +200,11 @@ static scl_status give_frozen(scl_stepper *step, const scl_batch *batch, int64_t
     return SCL_OK;
 }
 
+/* A loss need not read the target, or the weights. */
 static scl_status give(scl_stepper *step, const scl_tensor *tensor, const void *values,
                        scl_error *err)
 {
-    if (tensor == NULL || values == NULL)
+    if (tensor == NULL || values == NULL || !scl_schedule_has(step->live.schedule, tensor))
         return SCL_OK;
     size_t count = (size_t)scl_shape_count(tensor->shape);
     return scl_schedule_write(step->live.schedule, tensor, 0, values, count, err);

@@ -16,6 +16,7 @@ typedef struct op_case {
     double tolerance;              /* of OpenCL, relative to the largest magnitude; 0: 2e-6 */
     bool kinked;                   /* not differentiable everywhere: skip finite differences */
     bool fused;                    /* after scl_graph_fuse; skip finite differences */
+    bool pointwise;                /* the same after scl_graph_fuse_pointwise */
     bool large;   /* too slow under a checker, which gets smaller ones of its kind */
     bool product; /* a library's kernel does all of it on GPUs: none of ours to check */
 } op_case;

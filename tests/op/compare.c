@@ -2,6 +2,7 @@
 #include "op/compare.h"
 
 #include "graph/fuse.h"
+#include "graph/pointwise.h"
 #include "op/pair.h"
 
 static void fuse(scl_graph *graph)
@@ -9,6 +10,18 @@ static void fuse(scl_graph *graph)
     size_t before = graph->node_count;
     assert_ok(scl_graph_fuse(graph, &test_error));
     assert_true(graph->node_count < before);
+}
+
+/* What is compared is kept, and some nodes became programs. */
+static void fuse_pointwise(const built_case *b)
+{
+    size_t before = b->graph->node_count;
+    int programs = 0;
+    b->y->keep = true;
+    assert_ok(scl_graph_fuse_pointwise(b->graph, 0, before, &test_error));
+    for (size_t i = 0; i < b->graph->node_count; i++)
+        programs += b->graph->nodes[i]->op == SCL_OP_POINTWISE;
+    assert_true(programs > 0 && b->graph->node_count < before);
 }
 
 built_case build_case(const op_case *c)
@@ -29,6 +42,8 @@ built_case build_case(const op_case *c)
     assert_ok(scl_autodiff(b.graph, b.loss, &test_error));
     if (c->fused)
         fuse(b.graph);
+    if (c->pointwise)
+        fuse_pointwise(&b);
     return b;
 }
 

@@ -177,7 +177,8 @@ static const wrong mistakes[] = {
     {MODEL DATA "losses: []\n",
      "runs/x.yaml:3:1: `losses` must name at least one loss, as in [{use: dice}]"},
     {MODEL DATA "losses:\n  - weight: 2\n", "runs/x.yaml:4:5: `losses[0]` needs the key `use` "
-                                            "(name of the loss plugin, such as dice)"},
+                                            "(name of the loss plugin, such as dice), or `expr` (a "
+                                            "formula, such as dice(p,t))"},
     {MODEL DATA "losses: [{use: dice, weight: 0}]\n",
      "runs/x.yaml:3:1: one `weight` of `losses` must be above 0"},
     {MODEL DATA "losses: [{use: dice, wieght: 2}]\n",

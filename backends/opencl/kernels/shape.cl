@@ -18,6 +18,33 @@ __kernel void sum_rows(__global const float *in, __global float *out, int size, 
     }
 }
 
+/* partial [outputs, n] -> out_k [count_k], each the sum of n / count_k neighbours: group (o, k)
+ * makes value o of output k. */
+#define EACH_SUM(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define SUM_ARGS(k) __global float *out##k, int count##k,
+#define SUM_CASE(k)                                                                                \
+    if (which == k) {                                                                              \
+        out = out##k;                                                                              \
+        count = count##k;                                                                          \
+    }
+__kernel void finish_sums(EACH_SUM(SUM_ARGS) __global const float *partial, int n)
+{
+    GROUP_SCRATCH
+    int o = get_group_id(0), which = get_group_id(1), count = 0;
+    __global float *out = out0;
+    EACH_SUM(SUM_CASE)
+    if (o >= count)
+        return;
+    int size = n / count;
+    __global const float *from = partial + (size_t)which * n + (size_t)o * size;
+    float mine = 0;
+    for (int i = get_local_id(0); i < size; i += LSZ)
+        mine += from[i];
+    float total = group_sum(mine);
+    if (get_local_id(0) == 0)
+        out[o] = total;
+}
+
 /* in [outer, size, inner] -> out [outer, splits, inner]: a work-item sums a stretch of its share of
  * the rows. Rows are read whole, four at a time, so that memory is read in its order. */
 __kernel void sum_columns(__global const float *in, __global float *out, int size, int inner,
