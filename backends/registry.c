@@ -93,7 +93,8 @@ static cl_variant take_variant(char *name)
 {
     cl_variant v = {0};
     v.shallow = take_end(name, "+shallow");
-    v.generic = take_end(name, "+generic");
+    v.clblast = take_end(name, "+clblast");
+    v.generic = take_end(name, "+generic") || v.clblast;
     v.width = take_end(name, "+width4")    ? 4
               : take_end(name, "+width8")  ? 8
               : take_end(name, "+width16") ? 16

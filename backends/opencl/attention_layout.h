@@ -9,6 +9,17 @@ enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT, DLSE };
 
 #define CL_NOT_USED ((int64_t)-1)
 
+/* Of a kernel with tiles in local memory, kernels/attention_tile.cl: tx x ty work-items own
+ * cl_tile_own rows and look at kj * tx. */
+typedef struct cl_tile {
+    int tx, ty, kj;
+} cl_tile;
+
+static inline int64_t cl_tile_own(cl_tile tile)
+{
+    return 4 * (int64_t)tile.ty;
+}
+
 /* Sizes of one attention on one device, and where its parts lie in the workspace, in floats. */
 typedef struct cl_attention_layout {
     const scl_attention_attr *attr;
@@ -16,12 +27,12 @@ typedef struct cl_attention_layout {
     int64_t batch, win_h, win_w, windows_x, windows, groups;
     int64_t queries, keys; /* of a window, at most */
     int64_t tile_rows;     /* cpu: queries or keys of a work-item */
-    int64_t block;         /* tokens of a block (cpu) or local tile */
-    int64_t blocks, block_panels, block_floats, query_tiles; /* cpu */
-    int64_t key_chunks; /* work-items that share a window and head's keys in backward */
-    int64_t blocks_each;
-    int64_t table_rows;     /* of both tables of relative positions */
-    int64_t pad_parts_each; /* of the padding's gradient, of a window and head */
+    int64_t block;         /* cpu: tokens of a block */
+    int64_t blocks, block_panels, block_floats, blocks_each; /* cpu */
+    cl_tile query_tile, key_tile, table_tile;                /* not cpu */
+    int64_t query_tiles, key_chunks; /* work-items or groups that share a window and head */
+    int64_t table_rows;              /* of both tables of relative positions */
+    int64_t pad_parts_each;          /* of the padding's gradient, of a window and head */
     int64_t tables, terms_each, terms, table_parts;
     int64_t k_panels, v_panels, q_columns, dout_columns, q_rows, k_rows, v_rows, dout_rows;
     int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, dq_parts, col_parts, pad_parts;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TEXT_MAX    2048 /* OpenCL gives a text whole or not at all */
+#define TILED_GROUP 256  /* work-items of a group of kernels/gemm_tiled.cl */
 #define CPU_STRETCH 2048 /* starting a work-item costs as much as some hundred floats */
 
 static void keep_text(cl_int code, const char *whole, char *text, size_t size)
@@ -89,6 +90,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_SOFTPLUS] = &cl_op_unary,
     [SCL_OP_RELU] = &cl_op_unary,
     [SCL_OP_GELU] = &cl_op_unary,
+    [SCL_OP_NORMAL_CDF] = &cl_op_unary,
     [SCL_OP_ADD] = &cl_op_binary,
     [SCL_OP_SUB] = &cl_op_binary,
     [SCL_OP_MUL] = &cl_op_binary,
@@ -113,6 +115,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_SOFTMAX_BACKWARD] = &cl_op_softmax,
     [SCL_OP_LOG_SOFTMAX] = &cl_op_softmax,
     [SCL_OP_ONE_HOT] = &cl_op_one_hot,
+    [SCL_OP_TOP_K] = &cl_op_top_k,
     [SCL_OP_FOURIER_FEATURES] = &cl_op_fourier_features,
     [SCL_OP_ATTENTION] = &cl_op_attention,
     [SCL_OP_ATTENTION_BACKWARD] = &cl_op_attention_backward,
@@ -120,6 +123,8 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_GLOBAL_NORM] = &cl_op_global_norm,
     [SCL_OP_SGD] = &cl_op_sgd,
     [SCL_OP_ADAM] = &cl_op_adam,
+    [SCL_OP_RANDOM] = &cl_op_random,
+    [SCL_OP_OWN] = &cl_op_own,
 };
 
 static size_t workspace_bytes(scl_device *base, const scl_node *node)
@@ -169,7 +174,7 @@ static void device_close(scl_device *base)
     cl_device *device = cl_device_of(base);
     if (device->queue != NULL)
         clFinish(device->queue);
-    if (device->tuning.clblast_gemm)
+    if (device->tuning.gemm == CL_GEMM_CLBLAST)
         CLBlastClearCache(); /* its programs belong to our context */
     cl_timing_free(device->timing);
     cl_cache_free(device->programs);
@@ -213,9 +218,10 @@ static bool wants_generic(const cl_device *device, cl_variant variant, size_t na
 /* Registers decide the gemm tile: 32 of 16 floats, else 16. */
 static cl_tuning tune(const cl_device *device, cl_variant variant)
 {
+    bool wants_clblast = variant.clblast || device->max_group < TILED_GROUP;
     size_t native = device_number(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
     if (wants_generic(device, variant, native))
-        return (cl_tuning){.clblast_gemm = true,
+        return (cl_tuning){.gemm = wants_clblast ? CL_GEMM_CLBLAST : CL_GEMM_TILED,
                            .vector_width = 4,
                            .group_size = device->max_group >= 64 ? 64 : 1,
                            .chunk_items = 64,

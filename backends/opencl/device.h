@@ -20,6 +20,7 @@ size_t cl_devices_list(cl_found found[CL_DEVICES_MAX]);
  * test those of others. */
 typedef struct cl_variant {
     bool generic; /* the kernels meant for GPUs */
+    bool clblast; /* CLBlast's products, with the kernels meant for GPUs */
     bool shallow; /* blocks so small that small shapes have several */
     int width;    /* floats per vector; 0: as reported */
 } cl_variant;

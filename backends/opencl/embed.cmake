@@ -11,14 +11,7 @@ function(read_kernel path out)
   set(${out} "${text}" PARENT_SCOPE)
 endfunction()
 
-# Compilers promise string literals of 4095 bytes only, so the text becomes an array of characters.
-function(as_array text out)
-  string(HEX "${text}" hex)
-  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
-  string(REGEX REPLACE "(................................................................................)"
-                       "\\1\n" bytes "${bytes}")
-  set(${out} "${bytes}0x00" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/../../cmake/as_array.cmake)
 
 file(GLOB_RECURSE files RELATIVE ${KERNELS} ${KERNELS}/*.cl)
 list(SORT files)

@@ -3,7 +3,10 @@
 
 const cl_gemm_provider *cl_gemm_choose(const cl_device *device)
 {
-    return device->tuning.clblast_gemm ? &cl_gemm_clblast : &cl_gemm_packed;
+    static const cl_gemm_provider *const providers[] = {[CL_GEMM_PACKED] = &cl_gemm_packed,
+                                                        [CL_GEMM_TILED] = &cl_gemm_tiled,
+                                                        [CL_GEMM_CLBLAST] = &cl_gemm_clblast};
+    return providers[device->tuning.gemm];
 }
 
 static size_t gemm_workspace(cl_device *device, const scl_node *node)

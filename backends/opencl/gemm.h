@@ -17,8 +17,10 @@ typedef struct cl_gemm_provider {
                           scl_error *err);
 } cl_gemm_provider;
 
-extern const cl_gemm_provider cl_gemm_packed;  /* plain OpenCL C for CPU devices */
-extern const cl_gemm_provider cl_gemm_clblast; /* GPUs */
+extern const cl_gemm_provider cl_gemm_packed; /* for CPU devices */
+extern const cl_gemm_provider cl_gemm_tiled;  /* for GPUs */
+extern const cl_gemm_provider
+    cl_gemm_clblast; /* for GPUs whose groups are too small, or asked for */
 
 const cl_gemm_provider *cl_gemm_choose(const cl_device *device);
 

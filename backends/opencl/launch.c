@@ -69,8 +69,9 @@ scl_status cl_launch_add(cl_device *device, scl_launch *launch, const cl_work *w
     if (args->failed)
         return scl_fail(err, SCL_DEVICE, "%s: a size does not fit the kernel's 32-bit arguments",
                         work->kernel);
-    cl_program program = NULL;
-    SCL_TRY(cl_program_get(device, work->file, work->options, &program, err));
+    cl_program program = work->program;
+    if (program == NULL)
+        SCL_TRY(cl_program_get(device, work->file, work->options, &program, err));
     cl_step step = {0};
     snprintf(step.name, sizeof step.name, "%s", work->kernel);
     for (; step.dims < 3 && work->global[step.dims] != 0; step.dims++) {

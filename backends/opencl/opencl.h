@@ -11,10 +11,12 @@
 typedef struct cl_cache cl_cache;
 typedef struct cl_timing cl_timing;
 
+typedef enum cl_gemm_kind { CL_GEMM_PACKED, CL_GEMM_TILED, CL_GEMM_CLBLAST } cl_gemm_kind;
+
 /* How kernels are laid out on this device, from what it reports and what the probes found. */
 typedef struct cl_tuning {
     bool cpu_kernels;    /* the kernels of kernels/cpu where there are some */
-    bool clblast_gemm;   /* CLBlast, not the packed kernels */
+    cl_gemm_kind gemm;   /* who computes matrix products, see gemm.h */
     int vector_width;    /* floats per vector operation: V in the kernels */
     int group_size;      /* work-items that share a row: LSZ in the kernels */
     int chunk_items;     /* work-items of a group that share nothing */
@@ -71,6 +73,10 @@ scl_hash128 cl_code_hash(const cl_device *device);
  * disk, or compiled. Borrowed. */
 scl_status cl_program_get(cl_device *device, const char *file, const char *options, cl_program *out,
                           scl_error *err);
+/* The program of a plugin's own op. SCL_PLUGIN, with the compiler's first complaint, when it does
+ * not compile. Borrowed. */
+scl_status cl_program_get_own(cl_device *device, const scl_own_use *own, cl_program *out,
+                              scl_error *err);
 
 /* ---- launch.c: a node as a short list of kernels and library calls */
 #define CL_ARGS_MAX 56
@@ -98,6 +104,7 @@ void cl_arg_float(cl_args *args, double value);
 typedef struct cl_work {
     const char *file, *kernel;
     const char *options; /* NULL: none beside the device's own */
+    cl_program program;  /* that has the kernel; NULL: the file's, with the options */
     size_t global[3];    /* in work-items; 0 ends the list; rounded up to the local size */
     size_t local[3];
 } cl_work;
@@ -132,9 +139,10 @@ extern const cl_op cl_op_sum, cl_op_slice, cl_op_pad, cl_op_concat;
 extern const cl_op cl_op_im2col, cl_op_col2im;
 extern const cl_op cl_op_gemm;
 extern const cl_op cl_op_layer_norm, cl_op_layer_norm_backward, cl_op_layer_norm_param_grad;
-extern const cl_op cl_op_softmax, cl_op_one_hot, cl_op_fourier_features;
+extern const cl_op cl_op_softmax, cl_op_one_hot, cl_op_top_k, cl_op_fourier_features;
 extern const cl_op cl_op_attention, cl_op_attention_backward;
 extern const cl_op cl_op_accumulate, cl_op_global_norm, cl_op_sgd, cl_op_adam;
+extern const cl_op cl_op_random, cl_op_own;
 
 static inline size_t cl_ceil_div(size_t a, size_t b)
 {

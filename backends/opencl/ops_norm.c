@@ -142,6 +142,24 @@ static scl_status prepare_one_hot(cl_device *device, const scl_binding *b, scl_l
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
+static scl_status prepare_top_k(cl_device *device, const scl_binding *b, scl_launch *launch,
+                                scl_error *err)
+{
+    int64_t n = b->node->attr.axis.size, rows = scl_shape_count(b->node->inputs[0]->shape) / n;
+    cl_args args = {0};
+    cl_arg_buffer(&args, b->inputs[0]);
+    cl_arg_buffer(&args, b->outputs[0]);
+    cl_arg_buffer(&args, b->outputs[1]);
+    cl_arg_int(&args, rows);
+    cl_arg_int(&args, n);
+    cl_arg_int(&args, scl_shape_count(b->node->outputs[0]->shape) / rows);
+    cl_work work = {.file = "class",
+                    .kernel = "top_k",
+                    .global = {(size_t)rows},
+                    .local = {(size_t)device->tuning.chunk_items}};
+    return cl_launch_add(device, launch, &work, &args, err);
+}
+
 static scl_status prepare_fourier(cl_device *device, const scl_binding *b, scl_launch *launch,
                                   scl_error *err)
 {
@@ -164,4 +182,5 @@ const cl_op cl_op_layer_norm_param_grad = {.prepare = prepare_param_grad,
                                            .workspace = param_grad_workspace};
 const cl_op cl_op_softmax = {.prepare = prepare_softmax};
 const cl_op cl_op_one_hot = {.prepare = prepare_one_hot};
+const cl_op cl_op_top_k = {.prepare = prepare_top_k};
 const cl_op cl_op_fourier_features = {.prepare = prepare_fourier};

@@ -45,18 +45,26 @@ void cl_cache_free(cl_cache *cache)
 scl_hash128 cl_code_hash(const cl_device *device)
 {
     const cl_tuning *t = &device->tuning;
-    const int layout[] = {t->cpu_kernels, t->clblast_gemm, t->vector_width,
+    const int layout[] = {t->cpu_kernels, (int)t->gemm,    t->vector_width,
                           t->group_size,  t->chunk_items,  t->stretch,
                           t->gemm_rows,   t->gemm_k_block, t->attention_block};
     return scl_hash128_join(scl_hash128_of(cl_code_text, strlen(cl_code_text)),
                             scl_hash128_of(layout, sizeof layout));
 }
 
-static scl_hash128 program_key(const cl_device *device, const char *source, const char *options)
+/* What a program is made of. */
+typedef struct program_text {
+    const char *name; /* for errors */
+    const char *head, *source;
+    const char *options;
+    bool own; /* a plugin's */
+} program_text;
+
+static scl_hash128 program_key(const cl_device *device, const program_text *t)
 {
     const scl_device_info *info = &device->base.info;
-    const char *parts[] = {CACHE_MAGIC,  cl_common_source, source,         options,      info->name,
-                           info->driver, info->version,    info->platform, info->runtime};
+    const char *parts[] = {CACHE_MAGIC,  t->head,       t->source,      t->options,   info->name,
+                           info->driver, info->version, info->platform, info->runtime};
     scl_hash128 key = {0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         key = scl_hash128_join(key, scl_hash128_of(parts[i], strlen(parts[i])));
@@ -86,10 +94,23 @@ static char *cache_path(scl_hash128 key)
     return path.text;
 }
 
-static scl_status build(cl_device *device, cl_program program, const char *file,
-                        const char *options, scl_error *err)
+/* The first line of a compiler's log that speaks of an error, or else that has any words; cuts the
+ * log there. */
+static const char *first_complaint(char *log)
 {
-    cl_int code = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
+    char *line = strcasestr(log, "error");
+    while (line != NULL && line > log && line[-1] != '\n')
+        line--;
+    if (line == NULL)
+        line = log + strspn(log, " \t\r\n");
+    line[strcspn(line, "\r\n")] = '\0';
+    return *line != '\0' ? line : "the compiler gives no reason";
+}
+
+static scl_status build(cl_device *device, cl_program program, const program_text *t,
+                        scl_error *err)
+{
+    cl_int code = clBuildProgram(program, 1, &device->id, t->options, NULL, NULL);
     if (code == CL_SUCCESS)
         return SCL_OK;
     char log[MAX_LOG_BYTES] = "";
@@ -101,13 +122,15 @@ static scl_status build(cl_device *device, cl_program program, const char *file,
         memcpy(log, whole, size < sizeof log ? size : sizeof log - 1);
         scl_free(whole);
     }
-    return scl_fail(err, SCL_DEVICE, "%s.cl does not compile on %s with \"%s\": %s\n%s", file,
-                    device->base.info.name, options, cl_error_name(code), log);
+    if (t->own)
+        return scl_fail(err, SCL_PLUGIN, "the source of its own op %s does not compile on %s: %s",
+                        t->name, device->base.info.name, first_complaint(log));
+    return scl_fail(err, SCL_DEVICE, "%s.cl does not compile on %s with \"%s\": %s\n%s", t->name,
+                    device->base.info.name, t->options, cl_error_name(code), log);
 }
 
 /* The file: magic, 16 bytes of checksum, the binary. */
-static bool load_binary(cl_device *device, const char *path, const char *file, const char *options,
-                        cl_program *out)
+static bool load_binary(cl_device *device, const char *path, const program_text *t, cl_program *out)
 {
     scl_file_map map;
     scl_error ignored = {0};
@@ -126,7 +149,7 @@ static bool load_binary(cl_device *device, const char *path, const char *file, c
         *out = clCreateProgramWithBinary(device->context, 1, &device->id, &size, &binary, &loaded,
                                          &code);
         good = code == CL_SUCCESS && loaded == CL_SUCCESS;
-        if (good && build(device, *out, file, options, &ignored) != SCL_OK) {
+        if (good && build(device, *out, t, &ignored) != SCL_OK) {
             clReleaseProgram(*out);
             good = false;
         }
@@ -162,15 +185,14 @@ static void save_binary(cl_program program, const char *path)
     scl_free(binary);
 }
 
-static scl_status compile(cl_device *device, const char *file, const char *source,
-                          const char *options, cl_program *out, scl_error *err)
+static scl_status compile(cl_device *device, const program_text *t, cl_program *out, scl_error *err)
 {
-    const char *sources[2] = {cl_common_source, source};
+    const char *sources[2] = {t->head, t->source};
     cl_int code = CL_SUCCESS;
     *out = clCreateProgramWithSource(device->context, 2, sources, NULL, &code);
     if (code != CL_SUCCESS)
         return cl_fail(err, code, "clCreateProgramWithSource");
-    scl_status status = build(device, *out, file, options, err);
+    scl_status status = build(device, *out, t, err);
     if (status != SCL_OK)
         clReleaseProgram(*out);
     return status;
@@ -184,14 +206,13 @@ static const char *find_source(const char *file)
     return NULL;
 }
 
-static scl_status make_program(cl_device *device, const char *file, const char *source,
-                               const char *options, scl_hash128 key, cl_program *out,
-                               scl_error *err)
+static scl_status make_program(cl_device *device, const program_text *t, scl_hash128 key,
+                               cl_program *out, scl_error *err)
 {
     char *path = device->driver_caches ? NULL : cache_path(key);
     scl_status status = SCL_OK;
-    if (path == NULL || !load_binary(device, path, file, options, out)) {
-        status = compile(device, file, source, options, out, err);
+    if (path == NULL || !load_binary(device, path, t, out)) {
+        status = compile(device, t, out, err);
         if (status == SCL_OK && path != NULL)
             save_binary(*out, path);
     }
@@ -199,33 +220,50 @@ static scl_status make_program(cl_device *device, const char *file, const char *
     return status;
 }
 
+static scl_status find_or_make(cl_device *device, const program_text *t, cl_program *out,
+                               scl_error *err)
+{
+    cl_cache *cache = device->programs;
+    scl_hash128 key = program_key(device, t);
+    for (size_t i = 0; i < cache->count; i++)
+        if (memcmp(&cache->entries[i].key, &key, sizeof key) == 0) {
+            *out = cache->entries[i].program;
+            return SCL_OK;
+        }
+    if (!SCL_GROW(cache->entries, cache->count, cache->capacity))
+        return scl_out_of_memory(err, 64, "the program cache");
+    SCL_TRY(make_program(device, t, key, out, err));
+    cache->entries[cache->count++] = (cached_program){.key = key, .program = *out};
+    return SCL_OK;
+}
+
 scl_status cl_program_get(cl_device *device, const char *file, const char *options, cl_program *out,
                           scl_error *err)
 {
-    const char *source = find_source(file);
-    if (source == NULL)
+    program_text text = {.name = file, .head = cl_common_source, .source = find_source(file)};
+    if (text.source == NULL)
         return scl_fail(err, SCL_FAILED, "there is no kernel source %s.cl", file);
     scl_str all = {0};
     const cl_tuning *t = &device->tuning;
     scl_str_add(&all, "-cl-mad-enable -DV=%d -DLSZ=%d -DSTRETCH=%d -DIS_CPU=%d %s", t->vector_width,
                 t->group_size, t->stretch, t->cpu_kernels ? 1 : 0, options != NULL ? options : "");
-    if (all.failed)
-        return scl_out_of_memory(err, 256, "build options");
-    cl_cache *cache = device->programs;
-    scl_hash128 key = program_key(device, source, all.text);
-    scl_status status = SCL_OK;
-    for (size_t i = 0; i < cache->count; i++)
-        if (memcmp(&cache->entries[i].key, &key, sizeof key) == 0) {
-            *out = cache->entries[i].program;
-            goto done;
-        }
-    if (!SCL_GROW(cache->entries, cache->count, cache->capacity))
-        status = scl_out_of_memory(err, 64, "the program cache");
-    else
-        status = make_program(device, file, source, all.text, key, out, err);
-    if (status == SCL_OK)
-        cache->entries[cache->count++] = (cached_program){.key = key, .program = *out};
-done:
+    text.options = all.text;
+    scl_status status = all.failed ? scl_out_of_memory(err, 256, "build options")
+                                   : find_or_make(device, &text, out, err);
+    scl_str_free(&all);
+    return status;
+}
+
+scl_status cl_program_get_own(cl_device *device, const scl_own_use *own, cl_program *out,
+                              scl_error *err)
+{
+    program_text text = {.name = own->label, .head = "", .source = own->op.source, .own = true};
+    scl_str all = {0};
+    scl_str_add(&all, "-cl-mad-enable -DIS_CPU=%d%s", device->tuning.cpu_kernels ? 1 : 0,
+                own->defines);
+    text.options = all.text;
+    scl_status status = all.failed ? scl_out_of_memory(err, 256, "build options")
+                                   : find_or_make(device, &text, out, err);
     scl_str_free(&all);
     return status;
 }

@@ -63,6 +63,32 @@ void reference_one_hot(const reference_args *a)
         }
 }
 
+/* Whether value b at `second` comes after a at `first` in falling order, equal ones in their own.
+ */
+static bool comes_after(double b, int64_t second, double a, int64_t first)
+{
+    return b < a || (b == a && second > first);
+}
+
+void reference_top_k(const reference_args *a)
+{
+    int64_t n = a->node->attr.axis.size, rows = reference_count(a->node->inputs[0]) / n;
+    int64_t k = reference_count(a->node->outputs[0]) / rows;
+    int32_t *indices = (int32_t *)(void *)a->out[1];
+    for (int64_t r = 0; r < rows; r++) {
+        const double *x = a->in[0] + r * n;
+        for (int64_t j = 0, last = 0; j < k; j++) {
+            int64_t best = -1;
+            for (int64_t i = 0; i < n; i++)
+                if ((j == 0 || comes_after(x[i], i, x[last], last)) && (best < 0 || x[i] > x[best]))
+                    best = i;
+            last = best < 0 ? j : best; /* NaN comes after nothing */
+            a->out[0][r * k + j] = x[last];
+            indices[r * k + j] = (int32_t)last;
+        }
+    }
+}
+
 void reference_fourier_features(const reference_args *a)
 {
     int64_t features = a->node->inputs[1]->shape.dim[1];

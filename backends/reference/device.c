@@ -148,7 +148,7 @@ static scl_status launch_run(scl_device *device, scl_launch *launch, scl_error *
     if (device->profile == NULL)
         return SCL_OK;
     uint64_t end = scl_profile_now(device->profile);
-    const scl_kernel_time time = {scl_op_describe(node->op)->name, start, end};
+    const scl_kernel_time time = {scl_node_name(node), start, end};
     scl_profile_launch(device->profile, node, &time, 1);
     scl_profile_spent(device->profile, end);
     return SCL_OK;

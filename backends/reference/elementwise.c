@@ -31,6 +31,7 @@ UNARY(tanh, tanh(x))
 UNARY(softplus, fmax(x, 0) + log1p(exp(-fabs(x))))
 UNARY(relu, x > 0 ? x : 0)
 UNARY(gelu, 0.5 * x * (1 + erf(x * SQRT_HALF)))
+UNARY(normal_cdf, 0.5 * erfc(-x * SQRT_HALF))
 
 /* Element offset of each output index in a broadcast input. */
 static void strides_in(const scl_tensor *input, const scl_shape *out, int64_t stride[SCL_MAX_DIMS])

@@ -11,10 +11,9 @@
 #define PHILOX_W0     0x9E3779B9u
 #define PHILOX_W1     0xBB67AE85u
 
-static void philox(const uint64_t key64, uint64_t counter_low, uint64_t counter_high,
-                   uint32_t out[4])
+void scl_philox(uint64_t key, uint64_t counter_low, uint64_t counter_high, uint32_t out[4])
 {
-    uint32_t k0 = (uint32_t)key64, k1 = (uint32_t)(key64 >> 32);
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
     uint32_t c[4] = {(uint32_t)counter_low, (uint32_t)(counter_low >> 32), (uint32_t)counter_high,
                      (uint32_t)(counter_high >> 32)};
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
@@ -37,7 +36,7 @@ scl_rng scl_rng_make(uint64_t seed, const char *purpose, uint64_t a, uint64_t b)
 uint32_t scl_rng_u32(scl_rng *rng)
 {
     uint32_t block[4];
-    philox(rng->seed, rng->index >> 2, rng->stream, block);
+    scl_philox(rng->seed, rng->index >> 2, rng->stream, block);
     return block[rng->index++ & 3];
 }
 

@@ -7,6 +7,9 @@
 
 #include <stdint.h>
 
+/* Four words of Philox4x32-10 under a key, at a counter of two halves. */
+void scl_philox(uint64_t key, uint64_t counter_low, uint64_t counter_high, uint32_t out[4]);
+
 /* A position in one stream of numbers; cheap to make, copied by value. */
 typedef struct scl_rng {
     uint64_t seed, stream, index;

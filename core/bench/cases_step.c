@@ -19,6 +19,7 @@ typedef struct step_case {
     "window_size: 14, global_attn_indexes: [2, 5]"
 #define DECODER "train_also: [\"mask_decoder.*\"]\n"
 #define LORA    "adapter: {use: lora, params: {rank: 4}}\n" DECODER
+#define CONV    "adapter: {use: conv_lora}\n" DECODER
 #define FULL    "adapter: {use: full}\n"
 
 /* One point a mask; AdamW with steps so small that many of them change little. */
@@ -205,6 +206,8 @@ static const scl_bench_case cases[] = {
      &(const step_case){NULL, DECODER, 1, true}},
     {"step/lora", "a step of LoRA of rank 4 on every qkv, and the mask decoder", open_step,
      &(const step_case){NULL, LORA, 1, false}},
+    {"step/conv_lora", "the same of Conv-LoRA of rank 3 with 8 experts", open_step,
+     &(const step_case){NULL, CONV, 1, false}},
     {"step/full", "a step that trains all parameters", open_step,
      &(const step_case){NULL, FULL, 1, false}},
     {"step/small", "the same of a small SAM: 192 wide, 6 blocks, 256 pixels, batch 4", open_step,

@@ -19,6 +19,7 @@ void scl_graph_free(scl_graph *graph)
         return;
     scl_free(graph->tensors);
     scl_free(graph->nodes);
+    scl_free(graph->added_losses);
     scl_arena_free(&graph->arena);
     scl_free(graph);
 }
@@ -169,6 +170,19 @@ scl_tensor *scl_constant_ids(scl_graph *graph, const int32_t *ids, scl_shape sha
 scl_tensor *scl_scalar(scl_graph *graph, float value)
 {
     return scl_constant(graph, &value, SCL_SHAPE(1));
+}
+
+void scl_graph_add_loss(scl_graph *graph, const char *label, scl_tensor *value)
+{
+    if (graph->error.status != SCL_OK)
+        return;
+    const char *copy = scl_arena_strdup(&graph->arena, label);
+    if (copy == NULL ||
+        !SCL_GROW(graph->added_losses, graph->added_loss_count, graph->added_loss_capacity))
+        out_of_memory(graph);
+    else
+        graph->added_losses[graph->added_loss_count++] =
+            (scl_added_loss){.label = copy, .value = value};
 }
 
 scl_node *scl_node_add(scl_graph *graph, scl_op op, scl_tensor *const *inputs, int input_count,

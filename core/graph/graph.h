@@ -7,6 +7,7 @@
 #ifndef SCL_GRAPH_GRAPH_H
 #define SCL_GRAPH_GRAPH_H
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "samcl/plugin.h"
@@ -28,6 +29,7 @@ typedef enum scl_tensor_kind {
 } scl_tensor_kind;
 
 typedef struct scl_node scl_node;
+typedef struct scl_graph scl_graph;
 
 struct scl_tensor {
     int32_t id;
@@ -118,6 +120,34 @@ typedef struct scl_optimizer_attr {
     int32_t nesterov;
 } scl_optimizer_attr;
 
+typedef enum scl_distribution { SCL_UNIFORM, SCL_NORMAL } scl_distribution;
+
+typedef struct scl_random_attr {
+    uint64_t salt; /* tells the draws of a batch apart */
+    int64_t distribution;
+} scl_random_attr;
+
+/* Builds the gradient nodes of `node`. dy[i]: gradient of output i or NULL. The function sets dx[i]
+ * for every input with needs_grad. NULL: the op has no derivative. */
+typedef void (*scl_op_grad)(scl_graph *graph, const scl_node *node, scl_tensor *const *dy,
+                            scl_tensor **dx);
+
+/* A use of a plugin's own op: what backends run it by. All in the graph's arena, but for the
+ * plugin's static data. */
+typedef struct scl_own_use {
+    scl_own_op op;
+    const char *label;  /* "<id of the plugin>.<name>" */
+    const void *plugin; /* whose op it is; core/plugin knows */
+    scl_op_grad gradient;
+    const char *defines; /* the numbers by name, as options of a compiler: " -DCOUNT=4" */
+    const int64_t *ints;
+    const double *floats;
+    const scl_own_launch *launches;
+    int launch_count, int_count, float_count;
+    int64_t workspace; /* floats */
+    double flops;
+} scl_own_use;
+
 struct scl_node {
     int32_t id;
     scl_op op;
@@ -132,19 +162,31 @@ struct scl_node {
         scl_norm_attr norm;
         scl_axis_attr axis;
         scl_optimizer_attr optimizer;
+        scl_random_attr random;
+        scl_hash128 own; /* of all that decides what the own op computes */
         float scalar[2]; /* affine {scale, shift}, pow {exponent}, clamp {low, high} */
     } attr;
+    const scl_own_use *own; /* NULL but for own ops */
 };
 
-typedef struct scl_graph {
+/* A term that an adapter adds to the loss; several of one label are shown as their sum. */
+typedef struct scl_added_loss {
+    const char *label;
+    scl_tensor *value; /* [1] */
+} scl_added_loss;
+
+struct scl_graph {
     scl_arena arena;
     scl_tensor **tensors;
     scl_node **nodes;
     size_t tensor_count, tensor_capacity;
     size_t node_count, node_capacity;
+    scl_added_loss *added_losses;
+    size_t added_loss_count, added_loss_capacity;
     const char *scope;
+    bool training; /* what is built is trained, or shares its prefix with what is */
     scl_error error;
-} scl_graph;
+};
 
 scl_graph *scl_graph_create(scl_error *err);
 void scl_graph_free(scl_graph *graph);
@@ -172,6 +214,9 @@ scl_tensor *scl_constant(scl_graph *graph, const float *values, scl_shape shape)
 scl_tensor *scl_constant_ids(scl_graph *graph, const int32_t *ids, scl_shape shape);
 scl_tensor *scl_scalar(scl_graph *graph, float value);
 
+/* Adds a term to the loss. The label is copied. */
+void scl_graph_add_loss(scl_graph *graph, const char *label, scl_tensor *value);
+
 /* The PARAM, STATE or INPUT of that name, or NULL. */
 scl_tensor *scl_graph_find(const scl_graph *graph, const char *name);
 
@@ -193,11 +238,6 @@ typedef enum scl_op_flags {
     SCL_OP_UPDATE = 4,      /* writes to the storage of input 0 */
 } scl_op_flags;
 
-/* Builds the gradient nodes of `node`. dy[i]: gradient of output i or NULL. The function sets dx[i]
- * for every input with needs_grad. NULL: the op has no derivative. */
-typedef void (*scl_op_grad)(scl_graph *graph, const scl_node *node, scl_tensor *const *dy,
-                            scl_tensor **dx);
-
 typedef struct scl_op_info {
     const char *name;
     const char *summary;
@@ -206,6 +246,8 @@ typedef struct scl_op_info {
 } scl_op_info;
 
 const scl_op_info *scl_op_describe(scl_op op);
+/* The op's name; of a plugin's own op its label. */
+const char *scl_node_name(const scl_node *node);
 
 /* Multiply-adds counted as 2; 0 for data movement. */
 double scl_node_flops(const scl_node *node);

@@ -12,6 +12,11 @@ const scl_op_info *scl_op_describe(scl_op op)
     return &table[op];
 }
 
+const char *scl_node_name(const scl_node *node)
+{
+    return node->own != NULL ? node->own->label : scl_op_describe(node->op)->name;
+}
+
 /* The logits and the weighted sum: two products of heads x head_dim per query and key. */
 static double attention_flops(const scl_attention_attr *a, int64_t batch)
 {
@@ -29,6 +34,8 @@ double scl_node_flops(const scl_node *node)
         return attention_flops(&node->attr.attention, node->inputs[0]->shape.dim[0]);
     case SCL_OP_ATTENTION_BACKWARD: /* five products where the forward has two */
         return 2.5 * attention_flops(&node->attr.attention, node->inputs[0]->shape.dim[0]);
+    case SCL_OP_OWN:
+        return node->own->flops;
     default:
         return 0;
     }

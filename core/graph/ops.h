@@ -22,6 +22,7 @@ scl_tensor *scl_tanh(scl_graph *g, scl_tensor *x);
 scl_tensor *scl_softplus(scl_graph *g, scl_tensor *x);
 scl_tensor *scl_relu(scl_graph *g, scl_tensor *x);
 scl_tensor *scl_gelu(scl_graph *g, scl_tensor *x);
+scl_tensor *scl_normal_cdf(scl_graph *g, scl_tensor *x);
 /* Two inputs broadcast as NumPy does: aligned at the last axis, sizes equal or 1. */
 scl_tensor *scl_add(scl_graph *g, scl_tensor *x, scl_tensor *y);
 scl_tensor *scl_sub(scl_graph *g, scl_tensor *x, scl_tensor *y);
@@ -75,6 +76,9 @@ scl_tensor *scl_softmax(scl_graph *g, scl_tensor *x, int axis);
 scl_tensor *scl_log_softmax(scl_graph *g, scl_tensor *x, int axis);
 /* int32 ids [...] -> float32 with `classes` inserted at `axis`. */
 scl_tensor *scl_one_hot(scl_graph *g, scl_tensor *ids, int64_t classes, int axis);
+/* x [..., n] -> the k largest of each row, the largest first, [..., k]; of equal ones the one with
+ * the lower index comes first. *indices (or NULL): where they were, int32 [..., k]. */
+scl_tensor *scl_top_k(scl_graph *g, scl_tensor *x, int64_t k, scl_tensor **indices);
 /* coords [..., 2] in 0..1, matrix [2, F] -> [..., 2F]; see spec of SAM's prompt encoder. No
  * derivative: neither input is ever trained. */
 scl_tensor *scl_fourier_features(scl_graph *g, scl_tensor *coords, scl_tensor *matrix);
@@ -94,6 +98,18 @@ scl_tensor *scl_attention(scl_graph *g, const scl_attention_inputs *in,
                           const scl_attention_attr *attr);
 /* Of a result of scl_attention: log(sum over keys of e^logit), [B, heads, Nq]. */
 scl_tensor *scl_attention_lse(const scl_tensor *attention);
+
+/* ---- ops_own.c */
+/* The input that every draw of a graph depends on: the 64 bits of a batch's key, int32 [2]. */
+#define SCL_RANDOM_KEY "random_key"
+/* Philox4x32-10 under that key at counter (place / 4, salt), four values at a time. Uniform: 24
+ * bits in [0, 1). Normal: Box-Muller of two of them. */
+scl_tensor *scl_random(scl_graph *g, scl_distribution distribution, uint64_t salt, scl_shape shape);
+/* A node of a plugin's own op; `use` is in the graph's arena, `identity` of all that decides what
+ * it computes. Sets outputs[i]. */
+void scl_own(scl_graph *g, const scl_own_use *use, scl_hash128 identity, scl_tensor *const *inputs,
+             int input_count, const scl_own_output *outputs, int output_count,
+             scl_tensor **results);
 
 /* ---- ops_train.c */
 /* state += x; the result stands for the state after the update. */

@@ -59,6 +59,43 @@ scl_tensor *scl_one_hot(scl_graph *g, scl_tensor *ids, int64_t classes, int axis
     return scl_node_output(g, node, 0, SCL_F32, shape);
 }
 
+scl_tensor *scl_top_k(scl_graph *g, scl_tensor *x, int64_t k, scl_tensor **indices)
+{
+    if (x == NULL)
+        return NULL;
+    scl_shape shape = x->shape;
+    int64_t *last = &shape.dim[shape.ndim - 1];
+    char text[SCL_SHAPE_TEXT];
+    if (x->dtype != SCL_F32 || k < 1 || k > *last)
+        return scl_graph_fail(g,
+                              "top_k: needs float32 values, and k from 1 to the size of the last "
+                              "axis; found k %lld, shape %s",
+                              (long long)k, scl_shape_text(x->shape, text));
+    scl_node *node = scl_node_add(g, SCL_OP_TOP_K, &x, 1, 2);
+    if (node != NULL)
+        node->attr.axis = scl_axis_split(x->shape, shape.ndim - 1, 1);
+    *last = k;
+    scl_tensor *values = scl_node_output(g, node, 0, SCL_F32, shape);
+    scl_tensor *places = scl_node_output(g, node, 1, SCL_I32, shape);
+    if (places != NULL)
+        places->needs_grad = false;
+    if (indices != NULL)
+        *indices = places;
+    return places != NULL ? values : NULL;
+}
+
+/* Each value's gradient goes where it was taken from. */
+SCL_GRAD(top_k)
+{
+    scl_shape shape = dy[0]->shape;
+    int ndim = shape.ndim;
+    int64_t k = shape.dim[ndim - 1], rows = scl_shape_count(shape) / k;
+    scl_tensor *places = scl_reshape(g, node->outputs[1], SCL_SHAPE(rows, k));
+    scl_tensor *codes = scl_one_hot(g, places, node->attr.axis.size, -1);
+    scl_tensor *shares = scl_mul(g, codes, scl_reshape(g, dy[0], SCL_SHAPE(rows, k, 1)));
+    dx[0] = scl_reshape(g, scl_sum(g, shares, 1, 1), node->inputs[0]->shape);
+}
+
 scl_tensor *scl_fourier_features(scl_graph *g, scl_tensor *coords, scl_tensor *matrix)
 {
     if (coords == NULL || matrix == NULL)

@@ -59,6 +59,7 @@ UNARY(tanh, TANH)
 UNARY(softplus, SOFTPLUS)
 UNARY(relu, RELU)
 UNARY(gelu, GELU)
+UNARY(normal_cdf, NORMAL_CDF)
 
 #define BINARY(name, NAME)                                                                         \
     scl_tensor *scl_##name(scl_graph *g, scl_tensor *x, scl_tensor *y)                             \
@@ -160,6 +161,14 @@ SCL_GRAD(relu)
 SCL_GRAD(gelu)
 {
     dx[0] = binary(g, SCL_OP_GELU_BACKWARD, node->inputs[0], dy[0]);
+}
+
+/* exp(-x^2 / 2) / sqrt(2 pi) */
+SCL_GRAD(normal_cdf)
+{
+    scl_tensor *x = node->inputs[0];
+    scl_tensor *density = scl_exp(g, scl_affine(g, scl_mul(g, x, x), -0.5f, 0));
+    dx[0] = scl_affine(g, scl_mul(g, dy[0], density), 0.398942280f, 0);
 }
 
 static void give(scl_graph *g, const scl_node *node, int input, scl_tensor *value, scl_tensor **dx)

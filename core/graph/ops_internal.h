@@ -19,6 +19,7 @@ SCL_GRAD(tanh);
 SCL_GRAD(softplus);
 SCL_GRAD(relu);
 SCL_GRAD(gelu);
+SCL_GRAD(normal_cdf);
 SCL_GRAD(add);
 SCL_GRAD(sub);
 SCL_GRAD(mul);
@@ -38,7 +39,9 @@ SCL_GRAD(gemm);
 SCL_GRAD(layer_norm);
 SCL_GRAD(softmax);
 SCL_GRAD(log_softmax);
+SCL_GRAD(top_k);
 SCL_GRAD(attention);
+SCL_GRAD(own);
 
 static inline bool scl_wants(const scl_node *node, int input)
 {

@@ -8,6 +8,8 @@ _Static_assert(sizeof(scl_attention_attr) == 11 * 8, "the attributes of attentio
 _Static_assert(sizeof(scl_patch_attr) == 5 * 8 + 2 * 4, "the attributes of patches have padding");
 _Static_assert(sizeof(scl_norm_attr) == 2 * 4, "the attributes of a norm have padding");
 _Static_assert(sizeof(scl_axis_attr) == 6 * 8, "the attributes of an axis have padding");
+_Static_assert(sizeof(scl_random_attr) == 2 * 8, "the attributes of random values have padding");
+_Static_assert(sizeof(scl_hash128) == 2 * 8, "the identity of an own op has padding");
 _Static_assert(sizeof(scl_optimizer_attr) == 6 * 8 + 2 * 4, "an optimizer's have padding");
 
 /* What a tensor's value depends on. */
@@ -57,7 +59,8 @@ static void mark_dependence(splitter *s)
 static bool is_cheap(const scl_node *node)
 {
     return (scl_op_describe(node->op)->flags & (SCL_OP_ELEMENTWISE | SCL_OP_VIEW)) != 0 ||
-           node->op == SCL_OP_BROADCAST || node->op == SCL_OP_SLICE || node->op == SCL_OP_CONCAT;
+           node->op == SCL_OP_BROADCAST || node->op == SCL_OP_SLICE || node->op == SCL_OP_PAD ||
+           node->op == SCL_OP_CONCAT;
 }
 
 /* Backwards, so that what a node is needed for is known when it is met. */

@@ -29,12 +29,24 @@ static void key_of_shape(const scl_node *node, int64_t *key)
         key[1 + i] = shape->dim[i];
 }
 
-static void make_key(const scl_node *node, int64_t key[SCL_PROFILE_KEY])
+/* The place of a label, which is noted there when it is new. */
+static int64_t own_index(scl_profile *p, const char *label)
+{
+    int64_t i = 0;
+    while (i < SCL_PROFILE_OWN_OPS - 1 && p->own_labels[i][0] != '\0' &&
+           strcmp(p->own_labels[i], label) != 0)
+        i++;
+    if (p->own_labels[i][0] == '\0')
+        snprintf(p->own_labels[i], SCL_PROFILE_LABEL, "%s", label);
+    return i;
+}
+
+static void make_key(scl_profile *p, const scl_node *node, int64_t key[SCL_PROFILE_KEY])
 {
     const scl_gemm_attr *g = &node->attr.gemm;
     const scl_attention_attr *a = &node->attr.attention;
     memset(key, 0, SCL_PROFILE_KEY * sizeof *key);
-    key[0] = node->op;
+    key[0] = node->own != NULL ? SCL_PROFILE_OWN + own_index(p, node->own->label) : node->op;
     if (node->op == SCL_OP_GEMM) {
         const int64_t parts[] = {g->trans_a, g->trans_b, g->batch, g->m, g->n, g->k};
         memcpy(key + 1, parts, sizeof parts);
@@ -86,6 +98,8 @@ static scl_profile_row *find_row(scl_profile *p, const int64_t key[SCL_PROFILE_K
         scl_profile_row *row = &p->rows[p->row_count];
         *row = (scl_profile_row){0};
         memcpy(row->key, key, sizeof row->key);
+        if (key[0] >= SCL_PROFILE_OWN)
+            row->label = p->own_labels[key[0] - SCL_PROFILE_OWN];
         p->table[at] = (uint32_t)++p->row_count;
     }
     return &p->rows[p->table[at] - 1];
@@ -120,10 +134,10 @@ static void trace_launch(scl_profile *p, const scl_node *node, const scl_profile
 {
     char shape[SCL_PROFILE_TEXT];
     scl_trace_event e = {.thread = SCL_TRACE_DEVICE,
-                         .name = scl_op_describe(node->op)->name,
+                         .name = scl_node_name(node),
                          .start = kernels[0].start,
                          .duration = kernels[count - 1].end - kernels[0].start,
-                         .op = scl_op_describe(node->op)->name,
+                         .op = scl_node_name(node),
                          .shape = scl_profile_row_shape(row, shape),
                          .scope = node->scope,
                          .kernel = count == 1 ? kernels[0].kernel : NULL,
@@ -149,7 +163,7 @@ void scl_profile_launch(scl_profile *p, const scl_node *node, const scl_kernel_t
     double bytes = scl_device_node_bytes(p->device, node);
     if (count == 0)
         return;
-    make_key(node, key);
+    make_key(p, node, key);
     if (!p->launched) {
         p->launched = true;
         p->first_start = p->busy_until = kernels[0].start;
@@ -169,7 +183,7 @@ void scl_profile_launch(scl_profile *p, const scl_node *node, const scl_kernel_t
 void scl_profile_transfer(scl_profile *p, scl_transfer transfer, size_t bytes, uint64_t start,
                           uint64_t end)
 {
-    const int64_t key[SCL_PROFILE_KEY] = {SCL_OP_COUNT + (int64_t)transfer};
+    const int64_t key[SCL_PROFILE_KEY] = {SCL_PROFILE_TRANSFER + (int64_t)transfer};
     add_busy(p, start, end);
     const scl_profile_row *row = add_to_row(p, key, end - start, 0, (double)bytes);
     if (p->trace == NULL || row == NULL)

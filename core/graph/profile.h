@@ -19,12 +19,18 @@ typedef struct scl_kernel_time {
 
 typedef enum scl_transfer { SCL_UPLOAD, SCL_DOWNLOAD, SCL_CLEAR, SCL_TRANSFERS } scl_transfer;
 
-#define SCL_PROFILE_KEY 8
+#define SCL_PROFILE_KEY     8
+#define SCL_PROFILE_OWN_OPS 32 /* told apart by name; further ones of plugins share a row */
+#define SCL_PROFILE_LABEL   136
+/* The first number of a row's key: a scl_op, a scl_transfer from TRANSFER on, or a plugin's op. */
+#define SCL_PROFILE_TRANSFER ((int64_t)SCL_OP_COUNT)
+#define SCL_PROFILE_OWN      (SCL_PROFILE_TRANSFER + SCL_TRANSFERS)
+#define SCL_PROFILE_KINDS    (SCL_PROFILE_OWN + SCL_PROFILE_OWN_OPS)
 
 /* All launches of one op on one shape, or all transfers of one kind. */
 typedef struct scl_profile_row {
-    int64_t key[SCL_PROFILE_KEY]; /* scl_op, or SCL_OP_COUNT + scl_transfer; then what tells shapes
-                                     of that op apart */
+    int64_t key[SCL_PROFILE_KEY]; /* then what tells shapes of that op apart */
+    const char *label;            /* of a plugin's op; borrowed from the profile */
     uint64_t calls, nanoseconds;
     double flops, bytes; /* of all calls */
 } scl_profile_row;
@@ -46,6 +52,7 @@ typedef struct scl_profile {
     size_t table_size;
     scl_phase_sum phases[SCL_PROFILE_PHASES];
     size_t phase_count;
+    char own_labels[SCL_PROFILE_OWN_OPS][SCL_PROFILE_LABEL];
     bool out_of_memory;
     bool launched;
     uint64_t first_start, last_end; /* of the launches */

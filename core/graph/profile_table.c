@@ -13,8 +13,11 @@
 const char *scl_profile_row_name(const scl_profile_row *row)
 {
     static const char *const transfers[SCL_TRANSFERS] = {"upload", "download", "clear"};
-    int64_t op = row->key[0];
-    return op < SCL_OP_COUNT ? scl_op_describe((scl_op)op)->name : transfers[op - SCL_OP_COUNT];
+    int64_t kind = row->key[0];
+    if (row->label != NULL)
+        return row->label;
+    return kind < SCL_PROFILE_TRANSFER ? scl_op_describe((scl_op)kind)->name
+                                       : transfers[kind - SCL_PROFILE_TRANSFER];
 }
 
 static void gemm_shape(const int64_t *k, char *text)
@@ -44,7 +47,7 @@ char *scl_profile_row_shape(const scl_profile_row *row, char text[SCL_PROFILE_TE
         gemm_shape(k, text);
     else if (row->key[0] == SCL_OP_ATTENTION || row->key[0] == SCL_OP_ATTENTION_BACKWARD)
         attention_shape(k, text);
-    else if (row->key[0] < SCL_OP_COUNT)
+    else if (row->key[0] < SCL_PROFILE_TRANSFER || row->key[0] >= SCL_PROFILE_OWN)
         scl_shape_text(scl_shape_make((int)k[0], k + 1), text);
     return text;
 }
@@ -96,7 +99,7 @@ static int by_time(const void *a, const void *b)
 static line *sorted_lines(const scl_profile *p, const scl_ceiling *ceiling)
 {
     line *lines = scl_calloc(p->row_count + 1, sizeof *lines);
-    double groups[SCL_OP_COUNT + SCL_TRANSFERS] = {0};
+    double groups[SCL_PROFILE_KINDS] = {0};
     if (lines == NULL)
         return NULL;
     for (size_t i = 0; i < p->row_count; i++)

@@ -75,7 +75,7 @@ static scl_status bind_node(scl_schedule *s, scl_store *store, size_t index, scl
     int links = node->input_count + node->output_count;
     if (links > MAX_LINKS)
         return scl_fail(err, SCL_FAILED, "%s: %d inputs are more than a schedule can bind",
-                        scl_op_describe(node->op)->name, node->input_count);
+                        scl_node_name(node), node->input_count);
     for (int i = 0; i < links; i++) {
         const scl_tensor *tensor = node->inputs[i]; /* outputs follow inputs in one array */
         if (tensor == NULL)

@@ -14,18 +14,29 @@ static scl_tensor *relative_table(const scl_sam *m, const char *attn, char axis,
                            SCL_SHAPE(2 * side - 1, c->embed_dim / c->num_heads), (scl_init){0});
 }
 
-/* x [B, grid*grid, D], more [T, D] or NULL. Windows are a matter of the attention op; padded tokens
- * enter it as what qkv makes of zeros, because SAM pads after norm1. */
-static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x, scl_tensor *more,
-                             int64_t window)
+/* Tokens [B, from * from, D] -> [B, to * to, D]: zeros to the right and below, or those gone. */
+static scl_tensor *resize_grid(const scl_sam *m, scl_tensor *x, int64_t from, int64_t to)
+{
+    if (x == NULL || from == to)
+        return x;
+    int64_t batch = x->shape.dim[0], width = x->shape.dim[2];
+    x = scl_reshape(m->graph, x, SCL_SHAPE(batch, from, from, width));
+    for (int axis = 2; axis >= 1; axis--)
+        x = from < to ? scl_pad(m->graph, x, axis, 0, to) : scl_slice(m->graph, x, axis, 0, to);
+    return scl_reshape(m->graph, x, SCL_SHAPE(batch, to * to, width));
+}
+
+/* qkv's x [B, side*side, D] -> [B, side*side, D], more [T, D] or NULL. Windows are a matter of the
+ * attention op; padded tokens that are not rows of x enter it as what qkv makes of zeros. */
+static scl_tensor *attend(const scl_sam *m, const char *attn, scl_tensor *x, scl_tensor *more,
+                          scl_token_grid grid)
 {
     const scl_sam_config *c = m->config;
-    int64_t grid = scl_sam_grid(c), side = window > 0 ? window : grid;
+    int64_t side = grid.window > 0 ? grid.window : grid.side;
     int64_t head_dim = c->embed_dim / c->num_heads;
-    const char *attn = scl_layer_name(m, "%s.attn", block);
     const char *qkv_name = scl_layer_name(m, "%s.qkv", attn);
-    scl_tensor *qkv = scl_layer_linear(m, qkv_name, x, 3 * c->embed_dim);
-    bool padded = window > 0 && grid % window != 0;
+    scl_tensor *qkv = scl_layer_linear_of_tokens(m, qkv_name, x, 3 * c->embed_dim, grid);
+    bool padded = grid.window > 0 && grid.side % grid.window != 0;
     scl_attention_inputs in = {
         .q = qkv,
         .k = qkv,
@@ -39,11 +50,11 @@ static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x,
                                .head_dim = head_dim,
                                .k_col = c->embed_dim,
                                .v_col = 2 * c->embed_dim,
-                               .q_h = grid,
-                               .q_w = grid,
-                               .k_h = grid,
-                               .k_w = grid,
-                               .window = window,
+                               .q_h = grid.side,
+                               .q_w = grid.side,
+                               .k_h = grid.side,
+                               .k_w = grid.side,
+                               .window = grid.window,
                                .scale = 1 / sqrt((double)head_dim)};
     const char *outer = scl_graph_scope(m->graph, attn);
     scl_tensor *y = scl_attention(m->graph, &in, &attr);
@@ -51,16 +62,37 @@ static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x,
         y = scl_attend_more(m->graph, qkv, y, scl_layer_linear(m, qkv_name, more, 3 * c->embed_dim),
                             &attr);
     m->graph->scope = outer;
-    y = scl_layer_linear(m, scl_layer_name(m, "%s.proj", attn), y, c->embed_dim);
-    return scl_layer_adapt(m, SCL_SITE_BRANCH, attn, x, y);
+    return y;
+}
+
+/* SAM pads windows after norm1. An adapter that mixes the rows of a window makes the padded tokens
+ * differ, so for it they are rows like the others, as far as it sees them. */
+static scl_tensor *attention(const scl_sam *m, const char *block, scl_tensor *x, scl_tensor *more,
+                             int64_t window)
+{
+    int64_t side = scl_sam_grid(m->config), width = m->config->embed_dim;
+    int64_t whole = window > 0 ? (side + window - 1) / window * window : side;
+    const char *attn = scl_layer_name(m, "%s.attn", block);
+    const char *proj = scl_layer_name(m, "%s.proj", attn);
+    const scl_token_grid plain = {side, window}, full = {whole, window};
+    bool proj_mixes = scl_layer_mixes_rows(m, proj, width, width, full);
+    bool mixes = proj_mixes ||
+                 scl_layer_mixes_rows(m, scl_layer_name(m, "%s.qkv", attn), width, 3 * width, full);
+    const scl_token_grid inside = mixes ? full : plain, after = proj_mixes ? full : plain;
+    scl_tensor *y = attend(m, attn, resize_grid(m, x, side, inside.side), more, inside);
+    y = resize_grid(m, y, inside.side, after.side);
+    y = scl_layer_linear_of_tokens(m, proj, y, width, after);
+    return scl_layer_adapt(m, SCL_SITE_BRANCH, attn, x, resize_grid(m, y, after.side, side));
 }
 
 static scl_tensor *mlp(const scl_sam *m, const char *block, scl_tensor *x)
 {
     const char *name = scl_layer_name(m, "%s.mlp", block);
-    scl_tensor *y = scl_layer_linear(m, scl_layer_name(m, "%s.lin1", name), x, m->config->mlp_dim);
-    y = scl_gelu(m->graph, y);
-    y = scl_layer_linear(m, scl_layer_name(m, "%s.lin2", name), y, m->config->embed_dim);
+    const char *lin1 = scl_layer_name(m, "%s.lin1", name),
+               *lin2 = scl_layer_name(m, "%s.lin2", name);
+    const scl_token_grid grid = {.side = scl_sam_grid(m->config)};
+    scl_tensor *y = scl_layer_linear_of_tokens(m, lin1, x, m->config->mlp_dim, grid);
+    y = scl_layer_linear_of_tokens(m, lin2, scl_gelu(m->graph, y), m->config->embed_dim, grid);
     return scl_layer_adapt(m, SCL_SITE_BRANCH, name, x, y);
 }
 

@@ -104,13 +104,22 @@ bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out
     return !wraps(m, &site);
 }
 
-scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out)
+static scl_site site_of_tokens(const char *name, int64_t in, int64_t out, scl_token_grid grid)
+{
+    scl_site site = site_of(SCL_SITE_LINEAR, name, in, out);
+    site.grid_h = site.grid_w = grid.side;
+    site.window = grid.window;
+    return site;
+}
+
+scl_tensor *scl_layer_linear_of_tokens(const scl_sam *m, const char *name, scl_tensor *x,
+                                       int64_t out, scl_token_grid grid)
 {
     if (x == NULL)
         return NULL;
     int64_t in = last_dim(x);
     scl_init init = fan_in_init(in);
-    scl_site site = site_of(SCL_SITE_LINEAR, name, in, out);
+    scl_site site = site_of_tokens(name, in, out, grid);
     const char *outer = scl_graph_scope(m->graph, name);
     scl_tensor *weight = weight_of(m, name, SCL_SHAPE(out, in), init);
     scl_tensor *bias = bias_of(m, name, out, init);
@@ -118,6 +127,19 @@ scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, 
     y = adapt(m, &site, weight, bias, x, y);
     m->graph->scope = outer;
     return y;
+}
+
+scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out)
+{
+    return scl_layer_linear_of_tokens(m, name, x, out, (scl_token_grid){0});
+}
+
+bool scl_layer_mixes_rows(const scl_sam *m, const char *name, int64_t in, int64_t out,
+                          scl_token_grid grid)
+{
+    scl_site site = site_of_tokens(name, in, out, grid);
+    return m->adaptation != NULL && m->adaptation->mixes_rows != NULL && wraps(m, &site) &&
+           m->adaptation->mixes_rows(m->adaptation->user, &site);
 }
 
 scl_tensor *scl_layer_linear_of_zero(const scl_sam *m, const char *name, int64_t in, int64_t out)

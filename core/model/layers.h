@@ -18,8 +18,19 @@ scl_tensor *scl_layer_adapt(const scl_sam *m, scl_site_kind kind, const char *na
 /* What adapters add to the tokens of width `dim` of a block: [T, dim], or NULL. */
 scl_tensor *scl_layer_tokens(const scl_sam *m, const char *name, int64_t dim);
 
+/* Where the rows of a layer are an image's tokens: see scl_site. */
+typedef struct scl_token_grid {
+    int64_t side, window;
+} scl_token_grid;
+
 /* x [..., in] -> [..., out] by name.weight, name.bias. */
 scl_tensor *scl_layer_linear(const scl_sam *m, const char *name, scl_tensor *x, int64_t out);
+/* The same of x [B, side * side, in]. */
+scl_tensor *scl_layer_linear_of_tokens(const scl_sam *m, const char *name, scl_tensor *x,
+                                       int64_t out, scl_token_grid grid);
+/* Whether an adapter wraps that layer and mixes its rows. */
+bool scl_layer_mixes_rows(const scl_sam *m, const char *name, int64_t in, int64_t out,
+                          scl_token_grid grid);
 /* The weight [out, in] and bias [out] of a linear layer; whether no adapter wraps it. */
 bool scl_layer_plain(const scl_sam *m, const char *name, int64_t in, int64_t out,
                      scl_tensor **weight, scl_tensor **bias);

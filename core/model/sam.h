@@ -17,6 +17,8 @@ typedef struct scl_adaptation {
     bool (*wraps)(void *user, const scl_site *site);
     scl_tensor *(*attach)(void *user, scl_graph *g, const scl_site *site, scl_tensor *x,
                           scl_tensor *y);
+    /* Whether what it makes of a row there depends on other rows of the window; NULL: nowhere. */
+    bool (*mixes_rows)(void *user, const scl_site *site);
     /* The tokens [T, C] that take part in the attention of the block `site`, which `wraps` takes,
      * beside the image's; NULL: none. */
     scl_tensor *(*tokens)(void *user, scl_graph *g, const scl_site *site);

@@ -115,6 +115,15 @@ static scl_tensor *tokens(void *user, scl_graph *g, const scl_site *site)
     return all;
 }
 
+static bool mixes_rows(void *user, const scl_site *site)
+{
+    const scl_run_plugins *plugins = user;
+    bool any = false;
+    for (size_t i = 0; i < plugins->adapter_count; i++)
+        any |= scl_adapter_mixes_rows(&plugins->adapters[i], site);
+    return any;
+}
+
 scl_adaptation scl_run_plugins_adaptation(scl_run_plugins *plugins)
 {
     bool wrapping = false;
@@ -124,6 +133,7 @@ scl_adaptation scl_run_plugins_adaptation(scl_run_plugins *plugins)
                             .trains = trains,
                             .wraps = wrapping ? wraps : NULL,
                             .attach = wrapping ? attach : NULL,
+                            .mixes_rows = wrapping ? mixes_rows : NULL,
                             .tokens = wrapping ? tokens : NULL};
 }
 

@@ -11,6 +11,9 @@ bool scl_adapter_wraps(const scl_run_plugin *adapter, const scl_site *site);
 /* Whether it changes the tokens of a block, and not its output. */
 bool scl_adapter_has_tokens(const scl_run_plugin *adapter, const scl_site *site);
 
+/* Whether it wraps the site and a row of its result may come from others there. */
+bool scl_adapter_mixes_rows(const scl_run_plugin *adapter, const scl_site *site);
+
 /* scl_plugin_builder_begin for it: what is built is named after both. */
 bool scl_adapter_begin(scl_plugin_builder *builder, const scl_run_plugin *adapter, scl_graph *graph,
                        const scl_site *site);

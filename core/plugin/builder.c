@@ -1,6 +1,7 @@
 #include "plugin/builder.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_COUNT   ((int64_t)1 << 40) /* elements of a tensor, ends of a range */
@@ -30,8 +31,8 @@ static bool is_float(scl_builder *b, const char *function, const scl_tensor *x)
     return x != NULL && x->dtype == SCL_F32;
 }
 
-static bool read_shape(scl_builder *b, const char *function, int32_t ndim, const int64_t *dims,
-                       scl_shape *shape)
+bool scl_plugin_builder_shape(scl_plugin_builder *builder, const char *function, int32_t ndim,
+                              const int64_t *dims, scl_shape *shape)
 {
     int64_t count = 1;
     bool right = ndim >= 1 && ndim <= SCL_MAX_DIMS && dims != NULL;
@@ -41,10 +42,16 @@ static bool read_shape(scl_builder *b, const char *function, int32_t ndim, const
     if (right)
         *shape = scl_shape_make(ndim, dims);
     else
-        scl_graph_fail(graph_of(b),
+        scl_graph_fail(builder->graph,
                        "%s: needs 1 to %d dimensions of at least 1, and at most 2^40 values",
                        function, SCL_MAX_DIMS);
     return right;
+}
+
+static bool read_shape(scl_builder *b, const char *function, int32_t ndim, const int64_t *dims,
+                       scl_shape *shape)
+{
+    return scl_plugin_builder_shape(host_of(b), function, ndim, dims, shape);
 }
 
 /* One or more names of letters, digits and underscores, joined by dots. */
@@ -133,8 +140,8 @@ static scl_tensor *build_param(scl_builder *b, const char *name, int32_t ndim, c
     const char *site = host_of(b)->site;
     scl_shape shape;
     if (site == NULL)
-        return scl_graph_fail(g, "param: a loss has no parameters to train; only an adapter may "
-                                 "make some");
+        return scl_graph_fail(g, "param: a loss has no parameters to train, nor has a derivative; "
+                                 "only an adapter may make some");
     if (!is_parameter_name(name))
         return scl_graph_fail(g,
                               "param: a name is letters, digits and _, joined by dots, and at "
@@ -173,6 +180,7 @@ UNARY(softplus, scl_softplus)
 UNARY(relu, scl_relu)
 UNARY(gelu, scl_gelu)
 UNARY(stop_gradient, scl_stop_gradient)
+UNARY(normal_cdf, scl_normal_cdf)
 
 #define BINARY(name)                                                                               \
     static scl_tensor *build_##name(scl_builder *b, scl_tensor *x, scl_tensor *y)                  \
@@ -281,6 +289,13 @@ static scl_tensor *build_one_hot(scl_builder *b, scl_tensor *ids, int64_t classe
     return scl_one_hot(graph_of(b), ids, classes, axis);
 }
 
+static scl_tensor *build_linear(scl_builder *b, scl_tensor *x, scl_tensor *w, float scale)
+{
+    if (!is_float(b, "linear", x) || !is_float(b, "linear", w))
+        return NULL;
+    return scl_linear(graph_of(b), x, w, NULL, scale);
+}
+
 static scl_tensor *build_matmul(scl_builder *b, scl_tensor *x, scl_tensor *y, int32_t transpose_x,
                                 int32_t transpose_y)
 {
@@ -289,11 +304,72 @@ static scl_tensor *build_matmul(scl_builder *b, scl_tensor *x, scl_tensor *y, in
     return scl_matmul(graph_of(b), x, y, transpose_x != 0, transpose_y != 0, 1);
 }
 
-static scl_tensor *build_linear(scl_builder *b, scl_tensor *x, scl_tensor *w, float scale)
+static scl_tensor *build_top_k(scl_builder *b, scl_tensor *x, int64_t k, scl_tensor **indices)
 {
-    if (!is_float(b, "linear", x) || !is_float(b, "linear", w))
+    if (indices != NULL)
+        *indices = NULL;
+    return scl_top_k(graph_of(b), x, k, indices);
+}
+
+/* ------------------------------------------------------------------ random values */
+
+/* Of this place in the graph: the scope, and how often it has drawn before. */
+static uint64_t next_salt(const scl_graph *g)
+{
+    uint64_t drawn = 0;
+    for (size_t i = 0; i < g->node_count; i++)
+        drawn += g->nodes[i]->op == SCL_OP_RANDOM && strcmp(g->nodes[i]->scope, g->scope) == 0;
+    return scl_hash64(g->scope, strlen(g->scope), drawn);
+}
+
+static scl_tensor *draw(scl_builder *b, const char *function, scl_distribution distribution,
+                        int32_t ndim, const int64_t *dims)
+{
+    scl_graph *g = graph_of(b);
+    scl_shape shape;
+    if (!g->training)
+        return scl_graph_fail(g,
+                              "%s: there are random values in training only; ask `training` "
+                              "before",
+                              function);
+    if (!read_shape(b, function, ndim, dims, &shape))
         return NULL;
-    return scl_linear(graph_of(b), x, w, NULL, scale);
+    return scl_random(g, distribution, next_salt(g), shape);
+}
+
+static scl_tensor *build_uniform(scl_builder *b, int32_t ndim, const int64_t *dims)
+{
+    return draw(b, "uniform", SCL_UNIFORM, ndim, dims);
+}
+
+static scl_tensor *build_normal(scl_builder *b, int32_t ndim, const int64_t *dims)
+{
+    return draw(b, "normal", SCL_NORMAL, ndim, dims);
+}
+
+/* ------------------------------------------------------------------ terms of the loss */
+
+static void build_add_loss(scl_builder *b, const char *name, scl_tensor *value)
+{
+    const scl_plugin_builder *host = host_of(b);
+    scl_graph *g = host->graph;
+    char label[2 * MAX_NAME];
+    if (value == NULL)
+        return;
+    if (host->site == NULL)
+        scl_graph_fail(g, "add_loss: only an adapter adds to the loss, and no derivative");
+    else if (!is_parameter_name(name))
+        scl_graph_fail(g,
+                       "add_loss: a name is letters, digits and _, joined by dots, and at most "
+                       "%d long",
+                       MAX_NAME);
+    else if (!scl_plugin_builder_has(host, value) || value->dtype != SCL_F32 ||
+             scl_shape_count(value->shape) != 1)
+        scl_graph_fail(g, "add_loss: `%s` must be one float32 value of this graph", name);
+    if (g->error.status != SCL_OK || !g->training)
+        return;
+    snprintf(label, sizeof label, "%s.%s", host->file->facts.plugin.id, name);
+    scl_graph_add_loss(g, label, scl_reshape(g, value, SCL_SHAPE(1)));
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -336,25 +412,32 @@ static const scl_builder functions = {
     .one_hot = build_one_hot,
     .linear = build_linear,
     .stop_gradient = build_stop_gradient,
+    .uniform = build_uniform,
+    .normal = build_normal,
+    .normal_cdf = build_normal_cdf,
     .matmul = build_matmul,
+    .top_k = build_top_k,
+    .own = scl_plugin_builder_own,
+    .add_loss = build_add_loss,
 };
 
-bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph, const char *who,
-                              const char *site)
+bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph,
+                              const scl_plugin_file *file, const char *who, const char *site)
 {
     if (graph->error.status != SCL_OK)
         return false;
-    *builder = (scl_plugin_builder){.table = functions, .graph = graph, .site = site};
+    *builder = (scl_plugin_builder){.table = functions, .graph = graph, .file = file, .site = site};
     builder->table.host = builder;
+    builder->table.training = graph->training;
     builder->outer_scope = scl_graph_scope(graph, who);
     return graph->error.status == SCL_OK;
 }
 
 /* A tensor kept from an earlier build must not get into this graph. */
-static bool is_of(const scl_graph *graph, const scl_tensor *tensor)
+bool scl_plugin_builder_has(const scl_plugin_builder *builder, const scl_tensor *tensor)
 {
-    for (size_t i = graph->tensor_count; i-- > 0;)
-        if (graph->tensors[i] == tensor)
+    for (size_t i = builder->graph->tensor_count; i-- > 0;)
+        if (builder->graph->tensors[i] == tensor)
             return true;
     return false;
 }
@@ -366,7 +449,7 @@ scl_tensor *scl_plugin_builder_result(scl_plugin_builder *builder, scl_tensor *r
         return NULL;
     if (result == NULL)
         return scl_graph_fail(g, "it returned no tensor and gave no reason");
-    if (!is_of(g, result))
+    if (!scl_plugin_builder_has(builder, result))
         return scl_graph_fail(g, "it returned a tensor that is not of this graph");
     return result;
 }

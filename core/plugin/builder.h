@@ -7,11 +7,13 @@
 #define SCL_PLUGIN_BUILDER_H
 
 #include "graph/ops.h"
+#include "plugin/host.h"
 
 typedef struct scl_plugin_builder {
     scl_builder table; /* what the plugin is given */
     scl_graph *graph;
-    const char *site; /* parameters are named below it; NULL: the plugin may make none */
+    const scl_plugin_file *file; /* the plugin; outlives the graph */
+    const char *site; /* an adapter's, whose parameters are named below it; NULL: none are made */
     const char *outer_scope;
 } scl_plugin_builder;
 
@@ -19,11 +21,21 @@ typedef struct scl_plugin_builder {
 
 /* Fills `builder`, which must not move until the end, and makes `who` ("loss dice") the scope of
  * what is built. False when the graph has failed: then neither call the plugin nor end. */
-bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph, const char *who,
-                              const char *site);
+bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph,
+                              const scl_plugin_file *file, const char *who, const char *site);
 
 /* What the plugin returned, once it is known to be a tensor of this graph; else NULL. */
 scl_tensor *scl_plugin_builder_result(scl_plugin_builder *builder, scl_tensor *result);
+
+/* For builder.c and own_op.c: whether a tensor, a shape, a name is one that may be used. A tensor
+ * or a shape that is not leaves the reason in the graph. */
+bool scl_plugin_builder_has(const scl_plugin_builder *builder, const scl_tensor *tensor);
+bool scl_plugin_builder_shape(scl_plugin_builder *builder, const char *function, int32_t ndim,
+                              const int64_t *dims, scl_shape *shape);
+
+/* ---- own_op.c: the function `own` of the table */
+scl_tensor *scl_plugin_builder_own(scl_builder *builder, const scl_own_op *passed,
+                                   const scl_own_call *use, scl_tensor **outputs);
 
 /* Ends the scope; errors since begin, also the caller's own, get their status. */
 void scl_plugin_builder_end(scl_plugin_builder *builder);

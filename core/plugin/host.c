@@ -37,6 +37,17 @@ static scl_status check_file(const char *path, scl_error *err)
     return SCL_OK;
 }
 
+static scl_status hash_code(scl_plugin_file *file, scl_error *err)
+{
+    scl_file_map map;
+    scl_error unreadable = {0};
+    if (scl_file_map_open(file->path, &map, &unreadable) != SCL_OK)
+        return scl_fail(err, SCL_PLUGIN, "%s", unreadable.text);
+    file->code = scl_hash128_of(map.data, map.size);
+    scl_file_unmap(&map);
+    return SCL_OK;
+}
+
 static scl_status load(scl_plugin_file *file, uint32_t kind, const char *name, scl_error *err)
 {
     SCL_TRY(check_file(file->path, err));
@@ -50,7 +61,8 @@ static scl_status load(scl_plugin_file *file, uint32_t kind, const char *name, s
                         "one for another samcl");
     scl_plugin_entry entry; /* ISO C has no conversion between the two kinds of pointer */
     memcpy(&entry, &symbol, sizeof entry);
-    return scl_plugin_check(entry(), kind, name, &file->facts, err);
+    SCL_TRY(scl_plugin_check(entry(), kind, name, &file->facts, err));
+    return hash_code(file, err);
 }
 
 /* Opens file->path, which is kept also on failure. */

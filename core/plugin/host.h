@@ -5,6 +5,7 @@
 #ifndef SCL_PLUGIN_HOST_H
 #define SCL_PLUGIN_HOST_H
 
+#include "base/hash.h"
 #include "plugin/check.h"
 
 /* Zero-initialise; free with scl_plugin_close. All that `facts` points to goes with it. */
@@ -12,6 +13,7 @@ typedef struct scl_plugin_file {
     char *path;
     void *handle; /* of dlopen; NULL: not open */
     scl_plugin_facts facts;
+    scl_hash128 code; /* of the file's bytes */
 } scl_plugin_file;
 
 /* Opens what `use:` names, see search.h. The checks come in this order: the file is there, loads,

@@ -7,11 +7,14 @@
 
 typedef struct scl_losses {
     scl_tensor *total; /* [1]: the sum of weight_k * parts[k] */
-    scl_tensor *parts; /* [loss_count], each before its weight, in the order of plugins->losses */
+    scl_tensor *parts; /* [count], each before its weight: of plugins->losses, in their order, then
+                          the terms that the adapter added, one of each label, of weight 1 */
+    const char **labels; /* [count], in the graph's arena or the plugins' */
+    int64_t count;
 } scl_losses;
 
 /* Part k is the sum over masks of mask_weight ([M], usually 1 / M each) times what the plugin
- * returns for the mask. A loss of weight 0 is computed for `parts` only. Both NULL on error, which
+ * returns for the mask. A loss of weight 0 is computed for `parts` only. All NULL on error, which
  * scl_graph_status reports: SCL_BAD_CONFIG when a loss does not fit the task or its parameters,
  * SCL_PLUGIN when the plugin is at fault. */
 scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,

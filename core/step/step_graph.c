@@ -142,12 +142,14 @@ scl_status scl_step_graph_build(const scl_step_options *options, scl_step_graph 
     *out = (scl_step_graph){.graph = scl_graph_create(err)};
     if (out->graph == NULL)
         return err->status;
+    out->graph->training = options->training || options->train != NULL;
     build_model(options, out);
     build_losses(options, out);
     SCL_TRY(scl_graph_status(out->graph, err));
     if (options->train != NULL)
         SCL_TRY(build_update(options, out, err));
     SCL_TRY(scl_graph_fuse(out->graph, err));
+    out->random_key = scl_graph_find(out->graph, SCL_RANDOM_KEY);
     find_backward(out);
     return SCL_OK;
 }

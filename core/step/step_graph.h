@@ -15,6 +15,8 @@ typedef struct scl_step_options {
     const scl_train_config *train;  /* NULL: forward only */
     scl_batch_layout layout;
     scl_task task;
+    uint64_t seed; /* of the random values of batches */
+    bool training; /* there are random values; with `train` in any case */
 } scl_step_options;
 
 typedef struct scl_step_graph {
@@ -22,6 +24,7 @@ typedef struct scl_step_graph {
     /* Inputs in the layouts of scl_batch; NULL where the batch has none. */
     scl_tensor *image, *coords, *labels, *token_count, *mask, *has_mask;
     scl_tensor *target, *classes, *weight, *mask_weight;
+    scl_tensor *random_key;   /* int32 [2], new for each batch; NULL: there are no random values */
     scl_tensor *embedding;    /* what the image encoder made */
     scl_tensor *logits;       /* [M, 1, ms, ms], with classes [B, C, ms, ms]; kept */
     scl_tensor *iou;          /* [M, 1], NULL with classes; kept */

@@ -1,5 +1,6 @@
 #include "step/stepper.h"
 
+#include "base/rng.h"
 #include "graph/compiled.h"
 #include "samcl/samcl.h"
 #include "step/step_plan.h"
@@ -64,6 +65,7 @@ static scl_status compile_prefix(scl_stepper *step, scl_error *err)
     scl_split split = {0};
     options.layout.images = 1;
     options.plugins = NULL;
+    options.training |= options.train != NULL; /* the nodes before it are the same */
     options.train = NULL;
     scl_status status = scl_step_graph_build(&options, &step->one, err);
     if (status == SCL_OK)
@@ -207,6 +209,16 @@ static scl_status give(scl_stepper *step, const scl_tensor *tensor, const void *
     return scl_schedule_write(step->live.schedule, tensor, 0, values, count, err);
 }
 
+/* A function of seed and batch, so that a resumed run draws what an unbroken one would. */
+static scl_status give_random_key(scl_stepper *step, const scl_batch *batch, scl_error *err)
+{
+    scl_rng batches =
+        scl_rng_make(step->options.seed, "random", (uint64_t)batch->epoch, (uint64_t)batch->index);
+    const int32_t key[2] = {(int32_t)(uint32_t)batches.stream,
+                            (int32_t)(uint32_t)(batches.stream >> 32)};
+    return give(step, step->graph.random_key, key, err);
+}
+
 static scl_status give_batch(scl_stepper *step, const scl_batch *batch, scl_error *err)
 {
     const scl_step_graph *s = &step->graph;
@@ -222,7 +234,8 @@ static scl_status give_batch(scl_stepper *step, const scl_batch *batch, scl_erro
     SCL_TRY(give(step, s->target, batch->target, err));
     SCL_TRY(give(step, s->classes, batch->classes, err));
     SCL_TRY(give(step, s->weight, batch->weight, err));
-    return give(step, s->mask_weight, batch->mask_weight, err);
+    SCL_TRY(give(step, s->mask_weight, batch->mask_weight, err));
+    return give_random_key(step, batch, err);
 }
 
 scl_status scl_stepper_forward(scl_stepper *step, const scl_batch *batch,
@@ -235,7 +248,7 @@ scl_status scl_stepper_forward(scl_stepper *step, const scl_batch *batch,
     if (step->graph.losses.total == NULL)
         return SCL_OK;
     float total = 0, parts[SCL_STEPPER_MAX_LOSSES] = {0};
-    size_t count = step->options.plugins->loss_count;
+    size_t count = (size_t)step->graph.losses.count;
     SCL_TRY(scl_schedule_read(schedule, step->graph.losses.total, 0, &total, 1, err));
     SCL_TRY(scl_schedule_read(schedule, step->graph.losses.parts, 0, parts,
                               count < SCL_STEPPER_MAX_LOSSES ? count : SCL_STEPPER_MAX_LOSSES,
@@ -244,6 +257,14 @@ scl_status scl_stepper_forward(scl_stepper *step, const scl_batch *batch,
     for (size_t i = 0; i < count && i < SCL_STEPPER_MAX_LOSSES; i++)
         losses->parts[i] = (double)parts[i];
     return SCL_OK;
+}
+
+const char *const *scl_stepper_loss_labels(const scl_stepper *step, size_t *count)
+{
+    *count = (size_t)step->graph.losses.count;
+    if (*count > SCL_STEPPER_MAX_LOSSES)
+        *count = SCL_STEPPER_MAX_LOSSES;
+    return step->graph.losses.labels;
 }
 
 size_t scl_stepper_logit_count(const scl_stepper *step)

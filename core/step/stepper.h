@@ -51,6 +51,10 @@ scl_stepper_memory scl_stepper_get_memory(const scl_stepper *step);
 scl_status scl_stepper_forward(scl_stepper *step, const scl_batch *batch,
                                scl_stepper_losses *losses, scl_error *err);
 
+/* What scl_stepper_losses.parts are: the run file's losses, then terms that the adapter adds.
+ * Borrowed. */
+const char *const *scl_stepper_loss_labels(const scl_stepper *step, size_t *count);
+
 /* Values in the logits of a batch. */
 size_t scl_stepper_logit_count(const scl_stepper *step);
 /* Of the last batch: logits as scl_step_graph.logits has them; iou [M]. */

@@ -65,16 +65,15 @@ static void add_number(scl_str *line, const char *key, double value)
         scl_str_add(line, ", \"%s\": null", key);
 }
 
-scl_status scl_results_step(scl_run_folder *folder, const scl_step_record *r,
-                            const scl_run_plugins *plugins, scl_error *err)
+scl_status scl_results_step(scl_run_folder *folder, const scl_step_record *r, scl_error *err)
 {
     scl_str line = {0};
     scl_str_add(&line, "{\"step\": %" PRIu64, r->step);
     add_number(&line, "epoch", r->epoch);
     add_number(&line, "loss", r->loss);
-    for (size_t i = 0; i < plugins->loss_count && i < SCL_SCORES_MAX_LOSSES; i++) {
-        char key[160];
-        snprintf(key, sizeof key, "loss.%s", plugins->losses[i].label);
+    for (size_t i = 0; i < r->part_count; i++) {
+        char key[320];
+        snprintf(key, sizeof key, "loss.%s", r->labels[i]);
         add_number(&line, key, r->parts[i]);
     }
     add_number(&line, "lr", r->lr);

@@ -3,7 +3,6 @@
 #define SCL_TRAIN_RESULTS_H
 
 #include "eval/scores.h"
-#include "plugin/run_plugins.h"
 #include "train/run_folder.h"
 
 #define SCL_RESULTS_NAME "results.csv"
@@ -13,7 +12,9 @@ typedef struct scl_step_record {
     uint64_t step; /* from 1 */
     double epoch;  /* that have passed, with a fraction */
     double loss;
-    double parts[SCL_SCORES_MAX_LOSSES]; /* before their weights, in the order of the run file */
+    const char *const *labels; /* of the parts */
+    size_t part_count;
+    double parts[SCL_SCORES_MAX_LOSSES]; /* before their weights */
     double lr;                           /* of parameters without a group of their own */
     double grad_norm;                    /* before clipping */
     double seconds;                      /* trained so far */
@@ -29,8 +30,7 @@ typedef struct scl_epoch_record {
 
 /* Errors of all: SCL_FAILED when a file cannot be written, SCL_DEVICE without memory. */
 scl_status scl_results_start(const scl_run_folder *folder, scl_error *err);
-scl_status scl_results_step(scl_run_folder *folder, const scl_step_record *record,
-                            const scl_run_plugins *plugins, scl_error *err);
+scl_status scl_results_step(scl_run_folder *folder, const scl_step_record *record, scl_error *err);
 scl_status scl_results_epoch(const scl_run_folder *folder, const scl_epoch_record *record,
                              scl_error *err);
 

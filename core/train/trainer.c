@@ -51,7 +51,8 @@ static scl_status make_stepper(trainer *t, scl_error *err)
         .plugins = &run->plugins,
         .train = &t->config->train,
         .layout = scl_batch_layout_make(&t->config->data, &run->model->config, images),
-        .task = (scl_task)t->config->data.task};
+        .task = (scl_task)t->config->data.task,
+        .seed = (uint64_t)t->config->seed};
     return scl_stepper_create(&options, t->job->cache, &t->stepper, err);
 }
 
@@ -170,7 +171,7 @@ static scl_status run_batch(trainer *t, const scl_batch *batch, scl_step_record 
     if (!isfinite(losses.total))
         return not_finite(t, batch, "the loss", losses.total, err);
     record->loss += losses.total;
-    for (size_t i = 0; i < SCL_SCORES_MAX_LOSSES && i < SCL_STEPPER_MAX_LOSSES; i++)
+    for (size_t i = 0; i < record->part_count; i++)
         record->parts[i] += losses.parts[i];
     return SCL_OK;
 }
@@ -181,6 +182,7 @@ static scl_status run_window(trainer *t, scl_step_record *record, scl_error *err
     scl_train_state *s = &t->job->state;
     const scl_batch *batch = NULL;
     *record = (scl_step_record){.step = (uint64_t)s->update + 1};
+    record->labels = scl_stepper_loss_labels(t->stepper, &record->part_count);
     do {
         uint64_t start = scl_profile_now(profile_of(t));
         SCL_TRY(scl_loader_next(t->loader, &batch, err));
@@ -211,7 +213,7 @@ static scl_status step(trainer *t, scl_error *err)
     SCL_TRY(run_window(t, &record, err));
     record.epoch = (double)s->epoch + (double)s->batch / (double)t->batches;
     record.seconds = seconds_trained(t);
-    SCL_TRY(scl_results_step(&t->job->folder, &record, &t->job->run.plugins, err));
+    SCL_TRY(scl_results_step(&t->job->folder, &record, err));
     s->metric_lines++;
     scl_train_progress progress = {.step = &record,
                                    .total_steps = t->total_steps,

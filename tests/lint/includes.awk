@@ -20,10 +20,23 @@ function room_of(file, part)
     return part[1] "/" part[2]
 }
 
-# The header itself or its room stands in the row. A header without a folder is registry.h or one
-# of the tools.
+# Whether the header, or the OpenCL source that it is made of, lies beside the file.
+function beside(header, path, line, found)
+{
+    path = FILENAME
+    sub(/[^\/]*$/, header, path)
+    sub(/_cl\.h$/, ".cl", path)
+    found = (getline line < path) >= 0
+    close(path)
+    return found
+}
+
+# The header itself or its room stands in the row. A header without a folder is registry.h, one of
+# the tools, or a plugin's own.
 function allowed(room, header, part)
 {
+    if (room == "plugins" && quoted && split(header, part, "/") == 1)
+        return beside(header)
     if (split(header, part, "/") == 1 && quoted && header != "registry.h")
         return (room, "tools") in may
     return (room, header) in may || (part[2] != "" && (room, part[1]) in may)

@@ -22,6 +22,7 @@ BUILD(hyperbolic, scl_tanh(g, x[0]))
 BUILD(softplus, scl_softplus(g, x[0]))
 BUILD(rectified, scl_relu(g, x[0]))
 BUILD(gelu, scl_gelu(g, x[0]))
+BUILD(normal_cdf, scl_normal_cdf(g, x[0]))
 BUILD(added, scl_add(g, x[0], x[1]))
 BUILD(subtracted, scl_sub(g, x[0], x[1]))
 BUILD(multiplied, scl_mul(g, x[0], x[1]))
@@ -76,6 +77,23 @@ static scl_tensor *one_hot(scl_graph *g, scl_tensor **x, const int64_t *n)
     scl_tensor *codes =
         scl_one_hot(g, scl_constant_ids(g, ids, SCL_SHAPE(2, 3, 5)), n[0], (int)n[1]);
     return scl_mul(g, codes, x[0]);
+}
+
+/* The values at the places they were taken from: [rows, k, n]. */
+static scl_tensor *largest(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    scl_tensor *places = NULL, *values = scl_top_k(g, x[0], n[0], &places);
+    int64_t last = x[0]->shape.dim[x[0]->shape.ndim - 1];
+    int64_t rows = scl_shape_count(x[0]->shape) / last;
+    scl_tensor *codes = scl_one_hot(g, scl_reshape(g, places, SCL_SHAPE(rows, n[0])), last, -1);
+    return scl_mul(g, codes, scl_reshape(g, values, SCL_SHAPE(rows, n[0], 1)));
+}
+
+/* Many equal values. */
+static scl_tensor *largest_of_equal(scl_graph *g, scl_tensor **x, const int64_t *n)
+{
+    scl_tensor *level = scl_add(g, scl_step(g, x[0]), scl_affine(g, x[0], 0, 0));
+    return largest(g, &level, n);
 }
 
 static scl_tensor *fourier(scl_graph *g, scl_tensor **x, const int64_t *n)
@@ -179,6 +197,7 @@ const op_case op_cases[] = {
     {"softplus", softplus, .shapes = {S1(97)}, .low = -90, .high = 90},
     {"relu", rectified, .shapes = {S1(97)}, .kinked = true},
     {"gelu", gelu, .shapes = {S2(31, 33)}, .low = -6, .high = 6},
+    {"normal_cdf", normal_cdf, .shapes = {S2(31, 33)}, .low = -6, .high = 6},
     {"add", added, .shapes = {S2(5, 19), S2(5, 19)}},
     {"add a row", added, .shapes = {S3(2, 5, 19), S1(19)}},
     {"add a column", added, .shapes = {S3(2, 5, 19), S3(2, 5, 1)}},
@@ -200,6 +219,10 @@ const op_case op_cases[] = {
     {"minimum", smaller, .shapes = {S2(6, 11), S2(6, 1)}, .kinked = true},
     {"a value used three times", shared, .shapes = {S1(45)}, .kinked = true},
     {"reshape", reshaped, .n = {6, 10}, .shapes = {S3(3, 4, 5), S2(6, 10)}},
+    {"top_k", largest, .n = {2}, .shapes = {S3(3, 37, 8)}},
+    {"top_k of one", largest, .n = {1}, .shapes = {S2(5, 1)}},
+    {"top_k of all", largest, .n = {7}, .shapes = {S2(67, 7)}},
+    {"top_k of equal values", largest_of_equal, .n = {5}, .shapes = {S2(9, 6)}, .kinked = true},
     {"sum of the last axis", summed, .n = {-1, 1}, .shapes = {S3(3, 5, 1037)}},
     {"sum of the first axis", summed, .n = {0, 1}, .shapes = {S2(517, 23)}},
     {"sum of the middle", summed, .n = {1, 2}, .shapes = {S4(3, 7, 5, 13)}},

@@ -9,10 +9,12 @@ typedef struct shape {
 } shape;
 
 /* The packed kernels take slices of 384 and blocks of up to 192 rows, and activate 256 columns at a
- * time; below 9 rows W is read in place, below 193 rows B is. */
-static const shape shapes[] = {{1, 13, 35, 7},   {2, 65, 33, 49},   {1, 5, 37, 401},
-                               {2, 23, 37, 413}, {2, 197, 67, 405}, {1, 205, 40, 1161},
-                               {3, 24, 64, 32},  {1, 14, 613, 9},   {1, 1, 1, 1}};
+ * time; below 9 rows W is read in place, below 193 rows B is. The tiled ones have tiles of 32 to
+ * 128 rows and columns, and cut a depth of 256 and more where groups are few. */
+static const shape shapes[] = {{1, 13, 35, 7},    {2, 65, 33, 49},   {1, 5, 37, 401},
+                               {2, 23, 37, 413},  {2, 197, 67, 405}, {1, 205, 40, 1161},
+                               {3, 24, 64, 32},   {1, 14, 613, 9},   {1, 1, 1, 1},
+                               {1, 150, 141, 35}, {1, 60, 270, 20},  {1, 130, 20, 33}};
 
 static scl_tensor *input(scl_graph *g, const char *name, scl_shape size)
 {
@@ -79,6 +81,7 @@ static void generic_products_agree_with_the_reference(void **state)
 {
     (void)state;
     check_all("+generic");
+    check_all("+clblast");
 }
 
 int main(void)

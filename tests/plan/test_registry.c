@@ -50,13 +50,13 @@ static void other_forms_are_refused(void **state)
 static void variants_are_told_apart(void **state)
 {
     (void)state;
-    static const char *const variants[] = {"+generic", "+width4", "+width8", "+width16",
-                                           "+width16+shallow"};
+    static const char *const variants[] = {"+generic", "+clblast", "+width4",
+                                           "+width8",  "+width16", "+width16+shallow"};
     static scl_device_info info;
-    scl_hash128 codes[5];
+    scl_hash128 codes[6];
     if (scl_devices_list(&info, 1) == 0 || !info.is_cpu)
         skip();
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         char spec[64];
         scl_device *device = NULL;
         snprintf(spec, sizeof spec, "opencl:0%s", variants[i]);

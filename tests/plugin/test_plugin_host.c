@@ -39,13 +39,14 @@ static void each_fault_has_its_sentence(void **state)
                       "another samcl"},
         {"returns_null", "scl_plugin_entry_v1 returned NULL instead of a descriptor"},
         {"short_head", "its descriptor says it has 4 bytes, too few to hold the ABI version"},
-        {"other_major", "it was built for plugin ABI 9." MINOR ", this samcl has 1." MINOR ": "
-                        "rebuild it"},
+        {"other_major",
+         "it was built for plugin ABI 9." MINOR ", this samcl has 1." MINOR ": rebuild it"},
         {"newer_minor", ", newer than this samcl's 1." MINOR ": update samcl, or rebuild it"},
         {"small_struct", "its descriptor is 80 bytes, expected 88 for ABI 1." MINOR},
         {"large_struct", "its descriptor is 96 bytes, expected 88 for ABI 1." MINOR},
         {"other_pointer", "its fingerprint.pointer_size is 4 bytes, expected 8"},
         {"other_param", "its fingerprint.param_size is 40 bytes, expected 56"},
+        {"tiny_builder", "its fingerprint.builder_size is 296 bytes, expected"},
         {"unknown_kind", "its kind is 7, expected 1 (loss) or 2 (adapter)"},
         {"lora", "plugins/lora.so: it is of kind adapter, expected loss: use it in `adapter` of "
                  "the run file"},
@@ -99,6 +100,18 @@ static void a_sound_plugin_opens_by_name_and_by_path(void **state)
         scl_plugin_close(&file);
         scl_plugin_close(&file); /* a second time does no harm */
     }
+}
+
+/* What it lacks is zero, and what it has works. */
+static void a_plugin_of_version_1_0_opens(void **state)
+{
+    (void)state;
+    scl_plugin_file file;
+    assert_ok(scl_plugin_open("version_1_0", SCL_PLUGIN_ADAPTER, &file, &test_error));
+    assert_int_equal(file.facts.plugin.abi_minor, 0);
+    assert_non_null(file.facts.adapter.wraps);
+    assert_null(file.facts.adapter.mixes_rows);
+    scl_plugin_close(&file);
 }
 
 /* The id says what a plugin is called, but a path needs no agreement. */
@@ -179,8 +192,9 @@ static void the_list_holds_sound_and_broken_files(void **state)
         assert_true(plugin->param_count > 0 || strcmp(plugin->id, "mse_iou") == 0);
     }
     assert_true(ours > 7);
-    assert_int_equal(list.count - ours, 36);
-    assert_int_equal(sound - ours, 3); /* sound, faulty_loss, faulty_adapter */
+    assert_int_equal(list.count - ours, 39);
+    assert_int_equal(sound - ours,
+                     5); /* sound, version_1_0, faulty_loss, faulty_adapter, own_ops */
     scl_plugin_list_free(&list);
 }
 
@@ -235,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(each_fault_has_its_sentence, search_both),
         cmocka_unit_test_setup(a_sound_plugin_opens_by_name_and_by_path, search_both),
+        cmocka_unit_test_setup(a_plugin_of_version_1_0_opens, search_both),
         cmocka_unit_test_setup(a_path_may_differ_from_the_id, search_both),
         cmocka_unit_test_setup(an_unknown_name_lists_what_there_is, search_both),
         cmocka_unit_test_setup(the_first_file_of_a_name_counts, search_both),

@@ -3,6 +3,8 @@
 #include "plugin/plugin_support.h"
 
 #include "base/mem.h"
+#include "model/layers.h"
+#include "plugin/adaptation.h"
 #include "plugin/losses.h"
 
 static void assert_error(const char *text, scl_status status, const char *expected)
@@ -120,7 +122,7 @@ static void mistakes_of_file_and_plugins_come_together(void **state)
                  "  run.yaml:3:46: `alpha` must be between 0 and 1000000, found -1\n"
                  "  run.yaml:5:11: no loss is named `dicee` in " PLUGINS ", " BROKEN
                  ": did you mean `dice`? (there is bce_with_logits, cross_entropy, dice, focal, "
-                 "mse_iou, faulty_loss, sound)\n"
+                 "mse_iou, faulty_loss, own_ops, sound)\n"
                  "  run.yaml:7:13: expected a number for `weight`, found the text \"heavy\"\n"
                  "  run.yaml:8:21: expected a number for `gamma`, found the text \"x\"\n"
                  "  run.yaml:9:1: unknown key `epochs`: did you mean `epochs` in `train`?");
@@ -234,7 +236,9 @@ static void what_a_loss_does_wrong_is_said(void **state)
         {"bad_mul", "mul: shapes [2, 3, 7, 5] and [4] do not broadcast", SCL_PLUGIN},
         {"own_words", "write another loss", SCL_BAD_CONFIG},
         {"no_words", "it failed and gave no reason", SCL_BAD_CONFIG},
-        {"makes_param", "param: a loss has no parameters to train; only an adapter may make some",
+        {"makes_param",
+         "param: a loss has no parameters to train, nor has a derivative; only an adapter "
+         "may make some",
          SCL_PLUGIN},
         {"bad_reshape", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
          SCL_PLUGIN},
@@ -256,6 +260,12 @@ static void what_a_loss_does_wrong_is_said(void **state)
         {"big_hot", "one_hot: at most 65536 classes", SCL_PLUGIN},
         {"no_values", "constant: no values given", SCL_PLUGIN},
         {"bad_clamp", "clamp: low 2 is above high 1", SCL_PLUGIN},
+        {"adds_loss", "add_loss: only an adapter adds to the loss, and no derivative", SCL_PLUGIN},
+        {"big_top",
+         "top_k: needs float32 values, and k from 1 to the size of the last axis; found k 6, shape "
+         "[2, 3, 7, 5]",
+         SCL_PLUGIN},
+        {"bad_matmul", "matmul: [6, 35] does not fit [1] transposed", SCL_PLUGIN},
     };
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         char text[512], expected[256];
@@ -280,6 +290,71 @@ static void a_tensor_of_another_graph_is_refused(void **state)
                  "loss faulty_loss: it returned a tensor that is not of this graph");
     scl_graph_free(first);
     scl_graph_free(second);
+    plugin_run_close(&run);
+}
+
+/* Two layers of an adapter that goes wrong, or right, on request. */
+static scl_graph *build_adapter(plugin_run *run, const char *how, bool training)
+{
+    char text[256];
+    snprintf(text, sizeof text, RUN_HEAD "adapter: {use: faulty_adapter, params: {how: %s}}\n",
+             how);
+    assert_ok(plugin_run_open(run, text, &test_error));
+    scl_graph *g = scl_graph_create(&test_error);
+    scl_adaptation adaptation = scl_run_plugins_adaptation(&run->plugins);
+    const scl_sam m = {.graph = g, .adaptation = &adaptation};
+    g->training = training;
+    scl_tensor *x = scl_input(g, "x", SCL_F32, SCL_SHAPE(2, 5));
+    scl_layer_linear(&m, "second", scl_layer_linear(&m, "first", x, 4), 3);
+    return g;
+}
+
+static void what_an_adapter_does_wrong_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *how, *words;
+        bool training;
+    } faults[] = {
+        {"draws", "normal: there are random values in training only; ask `training` before", false},
+        {"draws_far", "uniform: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
+         true},
+        {"big_loss", "add_loss: `all` must be one float32 value of this graph", true},
+        {"big_loss", "add_loss: `all` must be one float32 value of this graph", false},
+        {"bad_loss", "add_loss: a name is letters, digits and _, joined by dots", true},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        plugin_run run;
+        scl_error err = {0};
+        scl_graph *g = build_adapter(&run, faults[i].how, faults[i].training);
+        assert_fails(scl_graph_status(g, &err), SCL_PLUGIN, err, faults[i].words);
+        assert_non_null(strstr(err.text, "adapter faulty_adapter at first: "));
+        scl_graph_free(g);
+        plugin_run_close(&run);
+    }
+}
+
+/* Once per layer and name, in training; the losses have one part per name. */
+static void terms_of_an_adapter_are_parts_of_the_loss(void **state)
+{
+    (void)state;
+    plugin_run run;
+    scl_graph *g = build_adapter(&run, "good_loss", false);
+    assert_ok(scl_graph_status(g, &test_error));
+    assert_int_equal(g->added_loss_count, 0);
+    scl_graph_free(g);
+    plugin_run_close(&run);
+    g = build_adapter(&run, "good_loss", true);
+    assert_int_equal(g->added_loss_count, 4);
+    scl_losses losses = build(&run, g, SCL_TASK_BINARY);
+    assert_ok(scl_graph_status(g, &test_error));
+    static const char *const labels[] = {"bce_with_logits", "dice", "faulty_adapter.mean",
+                                         "faulty_adapter.one"};
+    assert_int_equal(losses.count, 4);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(losses.labels[i], labels[i]);
+    assert_true(scl_shape_equal(losses.parts->shape, SCL_SHAPE(4)));
+    scl_graph_free(g);
     plugin_run_close(&run);
 }
 
@@ -341,6 +416,8 @@ int main(void)
         cmocka_unit_test(failing_allocations_leave_nothing),
         cmocka_unit_test(what_a_loss_does_wrong_is_said),
         cmocka_unit_test(a_tensor_of_another_graph_is_refused),
+        cmocka_unit_test(what_an_adapter_does_wrong_is_said),
+        cmocka_unit_test(terms_of_an_adapter_are_parts_of_the_loss),
         cmocka_unit_test(losses_refuse_tasks_they_are_not_for),
         cmocka_unit_test(nodes_carry_the_label_of_their_loss),
     };

@@ -90,15 +90,19 @@ static void the_next_run_takes_the_next_number(void **state)
     assert_same_checkpoint(first, second);
 }
 
-/* At every step: in the middle of an epoch, at its end, and while accumulating. */
+/* At every step: in the middle of an epoch, at its end, while accumulating, and with random values
+ * in the model. */
 static void stopped_and_resumed_equals_unbroken(void **state)
 {
-    static const char *const accumulation[] = {"train.grad_accum_steps=1",
-                                               "train.grad_accum_steps=2"};
+    static const char *const settings[][2] = {
+        {"train.grad_accum_steps=1", "adapter={use: full}"},
+        {"train.grad_accum_steps=2", "adapter={use: full}"},
+        {"train.grad_accum_steps=2", "adapter={use: conv_lora, params: {experts: 3}}"}};
     const char *file = tiny_run_file(*state);
-    for (int a = 0; a < 2; a++) {
+    for (int a = 0; a < 3; a++) {
         char whole[512], broken[512], texts[2][8192];
-        tiny_options o = {.file = file, .settings = {accumulation[a]}, .setting_count = 1};
+        tiny_options o = {
+            .file = file, .settings = {settings[a][0], settings[a][1]}, .setting_count = 2};
         o.run = whole;
         assert_ok(tiny_train(&o, &test_error));
         uint64_t steps = a == 0 ? 9 : 6;
@@ -233,9 +237,10 @@ static void accumulated_batches_equal_one_large_batch(void **state)
 /* Attention, convolutions, adapters and the decoder run again, and no bit of a training changes. */
 static void a_memory_budget_changes_no_bit(void **state)
 {
-    static const char *const trained[] = {"adapter={use: full}", "adapter={use: lora}"};
+    static const char *const trained[] = {"adapter={use: full}", "adapter={use: lora}",
+                                          "adapter={use: conv_lora, params: {experts: 2}}"};
     const char *file = tiny_run_file(*state);
-    for (int a = 0; a < 2; a++) {
+    for (int a = 0; a < 3; a++) {
         char whole[512], small[512], budget[64];
         double least = 0;
         scl_error err = {0};

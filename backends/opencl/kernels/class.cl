@@ -1,4 +1,4 @@
-/* class.cl - softmax along an axis, one-hot codes, and the position code of points. */
+/* class.cl - softmax, one-hot codes, largest values of rows, and the position code of points. */
 #include "math.cl"
 
 #define TWO_PI 6.28318530717958647692f
@@ -146,4 +146,26 @@ __kernel void fourier_features(__global const float *coords, __global const floa
     out += (size_t)k * 2 * features;
     FOR_RANGE(first, end, FEATURE(floatV, VECTOR_AT, SET_VECTOR),
               FEATURE(float, FLOAT_AT, SET_FLOAT));
+}
+
+/* in [rows, n] -> the k largest of a row and their indices, [rows, k]; a work-item has a row. Equal
+ * values come in their order; NaN comes after nothing. */
+__kernel void top_k(__global const float *in, __global float *values, __global int *indices,
+                    int rows, int n, int k)
+{
+    int row = get_global_id(0);
+    if (row >= rows)
+        return;
+    __global const float *x = in + (size_t)row * n;
+    int last = 0;
+    for (int j = 0; j < k; j++) {
+        int best = -1;
+        for (int i = 0; i < n; i++) {
+            bool after = j == 0 || x[i] < x[last] || (x[i] == x[last] && i > last);
+            best = after && (best < 0 || x[i] > x[best]) ? i : best;
+        }
+        last = best < 0 ? j : best;
+        values[(size_t)row * k + j] = x[last];
+        indices[(size_t)row * k + j] = last;
+    }
 }

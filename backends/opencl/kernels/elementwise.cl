@@ -55,6 +55,7 @@ UNARY(tanh, tanh(x))
 UNARY(softplus, (x > zero ? x : zero) + LOG1P(EXP(-fabs(x))))
 UNARY(relu, x > zero ? x : zero)
 UNARY(gelu, GELU(x))
+UNARY(normal_cdf, NORMAL_CDF(x))
 
 /* Two inputs broadcast to one output of `rows` rows of `inner` values. A row is index
  * (i0, i1, i2, i3) in sizes (-, n1, n2, n3); an input's row begins at the dot product with its

@@ -80,6 +80,7 @@ NORMAL_OF(float)
 NORMAL_OF(floatV)
 #define GELU(x)       gelu(x)
 #define GELU_SLOPE(x) gelu_slope(x)
+#define NORMAL_CDF(x) normal_cdf_of(x, fast_exp(-0.5f * (x) * (x)))
 
 #else
 #define EXP(x)        exp(x)

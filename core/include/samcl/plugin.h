@@ -4,7 +4,8 @@
  * descriptor. It includes this header, may use the C library, and links nothing of samcl: what it
  * needs arrives in the builder's function table. A plugin describes mathematics, once, while the
  * graph is built; it never runs during a step, never allocates and never writes a derivative: samcl
- * differentiates, plans and runs what was described, on any backend.
+ * differentiates, plans and runs what was described, on any backend. What the builder's functions
+ * cannot say, an own op of the plugin's can: kernels, a derivative and a reference of its own.
  *
  * Rules
  *  - Tensors are handles that the host owns; they stay valid while the graph is being built.
@@ -130,6 +131,97 @@ typedef struct scl_init {
     float scale;
 } scl_init;
 
+/* ------------------------------------------------------------------ own ops (since 1.1) */
+
+typedef enum scl_value_type { SCL_VALUE_FLOAT32 = 0, SCL_VALUE_INT32 = 1 } scl_value_type;
+
+/* Numbers that the source of an own op knows as macros. */
+typedef struct scl_own_int {
+    const char *name;
+    int64_t value;
+} scl_own_int;
+
+typedef struct scl_own_float {
+    const char *name;
+    double value; /* finite; a float in the source */
+} scl_own_float;
+
+typedef struct scl_own_output {
+    uint32_t type; /* scl_value_type */
+    int32_t ndim;
+    int64_t dims[SCL_MAX_DIMS];
+} scl_own_output;
+
+/* One kernel, enqueued for `items` work-items in one dimension. `group`: how many of them share
+ * local memory and barriers, or 0: the host chooses, and no kernel may depend on it.
+ * get_global_id(0) goes up to `items` rounded up to a whole group. */
+typedef struct scl_own_launch {
+    const char *kernel;
+    int64_t items;
+    int64_t group;
+} scl_own_launch;
+
+#define SCL_OWN_MAX_INPUTS   32
+#define SCL_OWN_MAX_OUTPUTS  8
+#define SCL_OWN_MAX_NUMBERS  32 /* of ints and of floats */
+#define SCL_OWN_MAX_LAUNCHES 8
+
+/* One use of an own op. All lists are copied. */
+typedef struct scl_own_call {
+    uint32_t struct_size;
+    int32_t input_count, output_count, int_count, float_count, launch_count;
+    scl_tensor *const *inputs;
+    const scl_own_output *outputs;
+    const scl_own_int *ints;
+    const scl_own_float *floats;
+    const scl_own_launch *launches; /* run in this order */
+    int64_t workspace;              /* floats that the launches share beside; 0: none */
+    double flops;                   /* for profiles and for what is worth keeping; 0: unknown */
+} scl_own_call;
+
+/* What a reference function reads and writes: double, and int32_t where the tensor is int32. */
+typedef struct scl_own_values {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const void *const *inputs;
+    void *const *outputs;
+    const int64_t *ints;
+    const double *floats;
+} scl_own_values;
+
+/* What the derivative of a use is built from. */
+typedef struct scl_own_gradient {
+    uint32_t struct_size;
+    int32_t input_count, output_count, int_count, float_count;
+    scl_tensor *const *inputs, *const *outputs;
+    scl_tensor *const *dy; /* by output: d loss / d output; NULL: the loss does not depend on it */
+    const int32_t *wanted; /* by input: nonzero where dx is asked for */
+    scl_tensor **dx;       /* by input, to be set where wanted; NULL: zero */
+    const int64_t *ints;
+    const double *floats;
+} scl_own_gradient;
+
+/* An op of the plugin's own: static data.
+ *
+ * The source is OpenCL C 1.2 and stands alone. Each of its kernels takes, in this order and nothing
+ * else: `__global const float *` (or int) for every input, `__global float *` (or int) for every
+ * output, and `__global float *` for the workspace if there is one. The ints and floats of the call
+ * are macros, as is IS_CPU: 1 where a work-item is a core's, which has vectors and does a thousand
+ * operations sooner than it starts; 0 where thousands run at once. A kernel writes all of every
+ * output, reads no output before it wrote it, and gives the same bits each time: no atomics. */
+typedef struct scl_own_op {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *name; /* lower_case_with_underscores; profiles show "<id of the plugin>.<name>" */
+    const char *source;
+    /* The same op in plain C and double precision: what the `reference` device runs, and what tests
+     * hold the kernels against. It must be pure. */
+    void (*reference)(const scl_own_values *v);
+    /* Describes the derivative, with the builder's functions and own ops; b has no param and no
+     * add_loss. NULL: no derivative flows through, as with `step`. */
+    void (*gradient)(scl_builder *b, const scl_own_gradient *g);
+} scl_own_op;
+
 /* Every function returns a new tensor of dtype float32 unless said otherwise, or NULL on error.
  * Shapes are row-major, up to SCL_MAX_DIMS dimensions. Binary functions broadcast as NumPy does. */
 struct scl_builder {
@@ -203,10 +295,34 @@ struct scl_builder {
 
     /* since 1.1 */
 
+    /* Nonzero: what is built is trained. Zero: it evaluates or predicts, and has no noise. */
+    int32_t training;
+    int32_t reserved_1;
+    /* Random values, only where `training` is set: uniform in [0, 1) and normal with mean 0 and
+     * deviation 1, of a counter-based generator (Philox4x32-10; Salmon et al., SC'11, and
+     * Box-Muller). They are a function of the run's seed, the batch and the place in the graph: new
+     * in each batch, the same when a run is resumed, and on every device up to rounding. */
+    scl_tensor *(*uniform)(scl_builder *b, int32_t ndim, const int64_t *dims);
+    scl_tensor *(*normal)(scl_builder *b, int32_t ndim, const int64_t *dims);
+    /* P(X <= x), X of the standard normal distribution. */
+    scl_tensor *(*normal_cdf)(scl_builder *b, scl_tensor *x);
     /* x y, of the last two axes, after transposing those of x or y where asked: 2-D, or batched
      * 3-D with equal first axes. */
     scl_tensor *(*matmul)(scl_builder *b, scl_tensor *x, scl_tensor *y, int32_t transpose_x,
                           int32_t transpose_y);
+    /* The k largest along the last axis, the largest first, and of equal ones the one with the
+     * lower index: x [..., n] -> [..., k]. *indices (unless NULL): where they were, int32 [..., k].
+     * The derivative goes to the values that were taken. */
+    scl_tensor *(*top_k)(scl_builder *b, scl_tensor *x, int64_t k, scl_tensor **indices);
+    /* A use of an op of the plugin's own. Returns its first output; `outputs` (unless NULL) gets
+     * all of them. */
+    scl_tensor *(*own)(scl_builder *b, const scl_own_op *op, const scl_own_call *call,
+                       scl_tensor **outputs);
+    /* For adapters: adds `value`, one float32, to the loss of the batch, with weight 1 whatever the
+     * run file's losses weigh. Values of the same name, of all sites, are summed, and shown in the
+     * metrics as "<id of the plugin>.<name>". Within a window of accumulated batches each counts by
+     * its share of the masks. */
+    void (*add_loss)(scl_builder *b, const char *name, scl_tensor *value);
 };
 
 /* ------------------------------------------------------------------ losses */
@@ -266,6 +382,13 @@ typedef struct scl_site {
     uint32_t reserved_1;
     /* The layer's own, as the model has them; NULL for a branch or a block, and in `wraps`. */
     scl_tensor *weight, *bias;
+    /* Where x is [B, N, in] and its N rows are an image's tokens, row by row: the grid they lie in,
+     * N = grid_h * grid_w. Elsewhere 0. */
+    int64_t grid_h, grid_w;
+    /* The side of the windows that the rows are within attention, counted from the top left; 0:
+     * none, or the layer is outside of attention. For adapters that mix rows the grid is a multiple
+     * of it: its last rows and columns then are tokens that SAM pads with zeros. */
+    int64_t window;
 } scl_site;
 
 typedef struct scl_adapter_interface {
@@ -295,6 +418,10 @@ typedef struct scl_adapter_interface {
      * this one made of them; *bias is NULL where the layer has none. NULL: it cannot be merged. */
     void (*merge)(scl_builder *b, const void *params, const scl_site *site, scl_tensor **weight,
                   scl_tensor **bias);
+
+    /* Nonzero: at this site, whose grid is not 0, a row of the result may come from other rows of
+     * its window, or of the grid without windows. NULL: nowhere. */
+    int32_t (*mixes_rows)(const void *params, const scl_site *site);
 } scl_adapter_interface;
 
 /* ------------------------------------------------------------------ the descriptor */

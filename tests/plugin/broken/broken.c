@@ -26,6 +26,15 @@ static int32_t wraps(const void *values, const scl_site *site)
     return 1;
 }
 
+static scl_tensor *attach(scl_builder *b, const void *values, const scl_site *site, scl_tensor *x,
+                          scl_tensor *y)
+{
+    (void)values;
+    (void)site;
+    (void)x;
+    return b->affine(b, y, 1, 0);
+}
+
 static scl_tensor *tokens(scl_builder *b, const void *values, const scl_site *site)
 {
     (void)values;
@@ -70,6 +79,10 @@ static void break_head(void)
         plugin.fingerprint.param_size = 40;
     if (is("other_builder"))
         plugin.fingerprint.builder_size += 8;
+    if (is("version_1_0") || is("tiny_builder"))
+        plugin.abi_minor = 0, plugin.fingerprint.builder_size = offsetof(scl_builder, training);
+    if (is("tiny_builder"))
+        plugin.fingerprint.builder_size -= 8;
 }
 
 static void break_words(void)
@@ -114,14 +127,17 @@ static void break_interface(void)
         loss.struct_size = 8;
     if (is("no_build"))
         loss.build = NULL;
-    if (is("idle_adapter") || is("no_attach") || is("unknown_site") || is("lost_tokens"))
+    if (is("idle_adapter") || is("no_attach") || is("unknown_site") || is("lost_tokens") ||
+        is("version_1_0"))
         plugin.kind = SCL_PLUGIN_ADAPTER, plugin.interface = &adapter;
-    if (is("no_attach") || is("unknown_site") || is("lost_tokens"))
+    if (is("no_attach") || is("unknown_site") || is("lost_tokens") || is("version_1_0"))
         adapter.wraps = wraps;
     if (is("unknown_site"))
         adapter.kinds = 1 << 20;
     if (is("lost_tokens"))
         adapter.tokens = tokens, adapter.kinds = 1 << SCL_SITE_BRANCH;
+    if (is("version_1_0"))
+        adapter.attach = attach, adapter.struct_size = offsetof(scl_adapter_interface, kinds);
 }
 
 #ifdef NO_SYMBOL

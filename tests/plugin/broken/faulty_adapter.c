@@ -5,12 +5,13 @@ typedef struct params {
     int32_t how;
 } params;
 
-enum { NO_SITE = 8, WIDE_TOKENS = 10, NO_TOKENS, WIDE_MERGE, NO_MERGE };
+enum { NO_SITE = 8, WIDE_TOKENS = 15, NO_TOKENS, WIDE_MERGE, NO_MERGE };
 
-static const char *const faults[] = {"nothing",    "null",         "wrong_shape", "bad_name",
-                                     "own_words",  "takes_weight", "two_shapes",  "bad_init",
-                                     "no_site",    "bad_mul",      "wide_tokens", "no_tokens",
-                                     "wide_merge", "no_merge",     NULL};
+static const char *const faults[] = {"nothing",   "null",         "wrong_shape", "bad_name",
+                                     "own_words", "takes_weight", "two_shapes",  "bad_init",
+                                     "no_site",   "bad_mul",      "draws",       "draws_far",
+                                     "big_loss",  "bad_loss",     "good_loss",   "wide_tokens",
+                                     "no_tokens", "wide_merge",   "no_merge",    NULL};
 
 static const scl_param table[] = {
     {"how", SCL_PARAM_CHOICE, offsetof(params, how), "nothing", 0, 0, faults, "what goes wrong"},
@@ -47,6 +48,20 @@ static scl_tensor *fault(scl_builder *b, int how, scl_tensor *x, scl_tensor *y)
                       b->param(b, "scale", 1, two, ones));
     case 7:
         return b->mul(b, y, b->param(b, "scale", 1, one, odd));
+    case 10:
+        return b->add(b, y, b->normal(b, 1, one));
+    case 11:
+        return b->add(b, y, b->uniform(b, 9, one));
+    case 12:
+        b->add_loss(b, "all", y);
+        return b->mul(b, y, b->param(b, "scale", 1, out, ones));
+    case 13:
+        b->add_loss(b, "a b", b->scalar(b, 1));
+        return b->mul(b, y, b->param(b, "scale", 1, out, ones));
+    case 14:
+        b->add_loss(b, "mean", b->mean(b, b->mul(b, y, y), 0, b->ndim(b, y)));
+        b->add_loss(b, "one", b->scalar(b, 1));
+        return b->mul(b, y, b->param(b, "scale", 1, out, ones));
     default:
         return b->mul(b, b->concat(b, (scl_tensor *[]){y, y}, 2, -1), y);
     }

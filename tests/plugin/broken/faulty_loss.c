@@ -6,10 +6,11 @@ typedef struct params {
 } params;
 
 static const char *const faults[] = {
-    "nothing",     "null",        "wrong_shape", "int_values",  "bad_mul",  "own_words",
-    "no_words",    "makes_param", "keeps_old",   "bad_reshape", "bad_axis", "no_dims",
-    "int_softmax", "bad_concat",  "bad_slice",   "bad_sum",     "bad_dim",  "big_hot",
-    "no_values",   "minus_shape", "bad_clamp",   "int_linear",  NULL};
+    "nothing",     "null",        "wrong_shape", "int_values",  "bad_mul",   "own_words",
+    "no_words",    "makes_param", "keeps_old",   "bad_reshape", "bad_axis",  "no_dims",
+    "int_softmax", "bad_concat",  "bad_slice",   "bad_sum",     "bad_dim",   "big_hot",
+    "no_values",   "minus_shape", "bad_clamp",   "int_linear",  "adds_loss", "big_top",
+    "bad_matmul",  NULL};
 
 static const scl_param table[] = {
     {"how", SCL_PARAM_CHOICE, offsetof(params, how), "nothing", 0, 0, faults, "what goes wrong"},
@@ -63,6 +64,14 @@ static scl_tensor *fault(scl_builder *b, int how, const scl_loss_inputs *in)
                                                            : b->reshape(b, in->logits, 3, huge);
     case 20:
         return b->clamp(b, in->logits, 2, 1);
+    case 22:
+        b->add_loss(b, "more", b->scalar(b, 1));
+        return b->mean(b, in->logits, 1, 3);
+    case 23:
+        return b->top_k(b, in->logits, 6, none);
+    case 24:
+        return b->matmul(b, b->reshape(b, in->logits, 2, (const int64_t[]){6, 35}), b->scalar(b, 1),
+                         0, 1);
     default:
         return b->linear(b, in->target, in->logits, 1);
     }

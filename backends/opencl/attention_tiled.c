@@ -1,0 +1,136 @@
+/* attention_tiled.c — attention on GPUs: the order of the kernels, and what each is given. */
+#include "opencl/attention_job.h"
+
+#include <stdio.h>
+
+static void tile_options(const attention_job *j, cl_tile tile, char options[CL_ATTENTION_OPTIONS])
+{
+    snprintf(options, CL_ATTENTION_OPTIONS, "%s -DTX=%d -DTY=%d -DKJ=%d", j->options, tile.tx,
+             tile.ty, tile.kj);
+}
+
+/* A kernel with a group for each of the tiles of a window and head. */
+static scl_status add_tiled(const attention_job *j, const char *file, const char *kernel,
+                            cl_tile tile, int64_t tiles, const cl_args *args, scl_error *err)
+{
+    char options[CL_ATTENTION_OPTIONS];
+    tile_options(j, tile, options);
+    int64_t group = tile.tx * tile.ty;
+    return cl_attention_add(j, file, kernel, options, tiles * group, group, args, err);
+}
+
+static void arg_inputs(cl_args *args, const attention_job *j, const int *inputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        cl_arg_buffer(args, j->b->inputs[inputs[i]]);
+}
+
+static void arg_qkv(cl_args *args, const attention_job *j)
+{
+    cl_arg_int(args, j->l.attr->heads);
+    for (int i = Q; i <= V; i++)
+        cl_attention_arg_columns(args, j, i);
+    cl_arg_float(args, j->l.attr->scale);
+}
+
+static scl_status relative_terms(const attention_job *j, scl_error *err)
+{
+    const int inputs[] = {Q, REL_H, REL_W};
+    if (!j->l.has_rel)
+        return SCL_OK;
+    size_t tiles = cl_ceil_div((size_t)j->l.queries, (size_t)cl_tile_own(j->l.table_tile));
+    cl_args args = {0};
+    arg_inputs(&args, j, inputs, sizeof inputs / sizeof *inputs);
+    cl_arg_int(&args, j->l.attr->heads);
+    cl_attention_arg_columns(&args, j, Q);
+    cl_attention_arg_values(&args, j);
+    cl_attention_arg_geometry(&args, j);
+    return add_tiled(j, "attention_tables", "relative_terms", j->l.table_tile, 2 * (int64_t)tiles,
+                     &args, err);
+}
+
+scl_status cl_attention_forward_tiled(const attention_job *j, scl_error *err)
+{
+    const int inputs[] = {Q, K, V, PAD, KEY_COUNT};
+    cl_args args = {0};
+    SCL_TRY(relative_terms(j, err));
+    arg_inputs(&args, j, inputs, sizeof inputs / sizeof *inputs);
+    cl_arg_buffer(&args, j->b->outputs[0]);
+    cl_arg_buffer(&args, j->b->outputs[1]);
+    arg_qkv(&args, j);
+    cl_attention_arg_values(&args, j);
+    cl_attention_arg_geometry(&args, j);
+    return add_tiled(j, "attention", "attention", j->l.query_tile, j->l.query_tiles, &args, err);
+}
+
+static scl_status backward_queries(const attention_job *j, scl_error *err)
+{
+    const int inputs[] = {Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT, DLSE};
+    cl_args args = {0};
+    arg_inputs(&args, j, inputs, sizeof inputs / sizeof *inputs);
+    cl_arg_buffer(&args, j->b->outputs[Q]);
+    arg_qkv(&args, j);
+    cl_attention_arg_values(&args, j);
+    cl_attention_arg_geometry(&args, j);
+    return add_tiled(j, "attention_queries", "backward_queries", j->l.query_tile, j->l.query_tiles,
+                     &args, err);
+}
+
+static scl_status backward_keys(const attention_job *j, scl_error *err)
+{
+    const int inputs[] = {Q, K, V, PAD, KEY_COUNT, DOUT};
+    cl_args args = {0};
+    arg_inputs(&args, j, inputs, sizeof inputs / sizeof *inputs);
+    cl_attention_arg_key_gradients(&args, j);
+    arg_qkv(&args, j);
+    cl_arg_long(&args, j->l.pad_parts);
+    cl_attention_arg_values(&args, j);
+    cl_attention_arg_geometry(&args, j);
+    return add_tiled(j, "attention_keys", "backward_keys", j->l.key_tile, j->l.key_chunks, &args,
+                     err);
+}
+
+static scl_status make_table_parts(const attention_job *j, scl_error *err)
+{
+    int64_t own = cl_tile_own(j->l.table_tile);
+    size_t tiles = cl_ceil_div((size_t)(2 * j->l.win_h - 1), (size_t)own) +
+                   cl_ceil_div((size_t)(2 * j->l.win_w - 1), (size_t)own);
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->inputs[Q]);
+    cl_arg_int(&args, j->l.attr->heads);
+    cl_attention_arg_columns(&args, j, Q);
+    cl_arg_long(&args, j->l.table_parts);
+    cl_attention_arg_values(&args, j);
+    cl_attention_arg_geometry(&args, j);
+    return add_tiled(j, "attention_tables", "make_table_parts", j->l.table_tile, (int64_t)tiles,
+                     &args, err);
+}
+
+static scl_status sum_table_parts(const attention_job *j, scl_error *err)
+{
+    char options[CL_ATTENTION_OPTIONS];
+    tile_options(j, j->l.table_tile, options);
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_long(&args, j->l.table_parts);
+    cl_arg_buffer(&args, j->b->outputs[REL_H]);
+    cl_arg_buffer(&args, j->b->outputs[REL_W]);
+    cl_arg_int(&args, j->l.groups);
+    cl_work work = {.file = "attention_tables",
+                    .kernel = "sum_table_parts",
+                    .options = options,
+                    .global = {(size_t)(j->l.table_rows * j->l.attr->head_dim)},
+                    .local = {(size_t)j->device->tuning.group_size}};
+    return cl_launch_add(j->device, j->launch, &work, &args, err);
+}
+
+scl_status cl_attention_backward_tiled(const attention_job *j, scl_error *err)
+{
+    SCL_TRY(relative_terms(j, err));
+    SCL_TRY(backward_queries(j, err));
+    SCL_TRY(backward_keys(j, err));
+    if (j->b->outputs[REL_H] == NULL && j->b->outputs[REL_W] == NULL)
+        return SCL_OK;
+    SCL_TRY(make_table_parts(j, err));
+    return sum_table_parts(j, err);
+}
