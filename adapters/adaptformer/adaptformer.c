@@ -12,7 +12,7 @@
 
 typedef struct adaptformer_params {
     int64_t bottleneck;
-    double scale;
+    double scale, dropout;
     scl_param_strings sites;
 } adaptformer_params;
 
@@ -21,6 +21,8 @@ static const scl_param table[] = {
      "width between the two layers"},
     {"scale", SCL_PARAM_FLOAT, offsetof(adaptformer_params, scale), "0.1", 0, 1e6, NULL,
      "factor of what is added"},
+    {"dropout", SCL_PARAM_FLOAT, offsetof(adaptformer_params, dropout), "0", 0, 0.99, NULL,
+     "share of relu's outputs that is left out in each training step; 0.1 in the released code"},
     {"sites", SCL_PARAM_STRINGS, offsetof(adaptformer_params, sites),
      "[\"image_encoder.blocks.*.mlp\"]", 0, 0, NULL,
      "names of the branches, mlp or attn of a block, that are adapted, with * and ?"},
@@ -44,6 +46,7 @@ static scl_tensor *attach(scl_builder *b, const void *params, const scl_site *si
     scl_tensor *up = b->param(b, "adaptmlp_up", 2, (int64_t[]){width, m}, zeros);
     scl_tensor *up_bias = b->param(b, "adaptmlp_up_bias", 1, &width, zeros);
     scl_tensor *hidden = b->relu(b, b->add(b, b->linear(b, x, down, 1), down_bias));
+    hidden = b->dropout(b, hidden, (float)p->dropout);
     scl_tensor *added = b->add(b, b->linear(b, hidden, up, 1), up_bias);
     return b->add(b, y, b->affine(b, added, (float)p->scale, 0));
 }

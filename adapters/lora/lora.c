@@ -11,7 +11,7 @@
 
 typedef struct lora_params {
     int64_t rank;
-    double alpha;
+    double alpha, dropout;
     int32_t rslora;
     scl_param_strings parts, sites;
 } lora_params;
@@ -23,6 +23,8 @@ static const scl_param table[] = {
      "the added term is scaled by alpha / rank; null: not scaled"},
     {"rslora", SCL_PARAM_BOOL, offsetof(lora_params, rslora), "false", 0, 0, NULL,
      "scale by alpha / sqrt(rank) instead, which lets large ranks learn (arXiv 2312.03732)"},
+    {"dropout", SCL_PARAM_FLOAT, offsetof(lora_params, dropout), "0", 0, 0.99, NULL,
+     "share of A's inputs that is left out in each training step"},
     {"parts", SCL_PARAM_STRINGS, offsetof(lora_params, parts), "null", 0, 0, NULL,
      "of a layer that makes q, k and v: those adapted, each with its own A and B, as in [q, v]; "
      "null: all three by one A and B"},
@@ -83,7 +85,8 @@ static scl_tensor *all_terms(scl_builder *b, const lora_params *p, const scl_sit
 static scl_tensor *attach(scl_builder *b, const void *params, const scl_site *site, scl_tensor *x,
                           scl_tensor *y)
 {
-    return b->add(b, y, all_terms(b, params, site, x, -1));
+    const lora_params *p = params;
+    return b->add(b, y, all_terms(b, p, site, b->dropout(b, x, (float)p->dropout), -1));
 }
 
 static void merge(scl_builder *b, const void *params, const scl_site *site, scl_tensor **weight,

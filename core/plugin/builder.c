@@ -347,6 +347,20 @@ static scl_tensor *build_normal(scl_builder *b, int32_t ndim, const int64_t *dim
     return draw(b, "normal", SCL_NORMAL, ndim, dims);
 }
 
+static scl_tensor *build_dropout(scl_builder *b, scl_tensor *x, float rate)
+{
+    scl_graph *g = graph_of(b);
+    if (!is_float(b, "dropout", x))
+        return NULL;
+    if (!(rate >= 0 && rate < 1))
+        return scl_graph_fail(g, "dropout: needs a rate from 0 to below 1, found %g", (double)rate);
+    if (!g->training || rate == 0)
+        return x;
+    scl_tensor *draws = build_uniform(b, x->shape.ndim, x->shape.dim);
+    scl_tensor *kept = scl_step(g, scl_affine(g, draws, 1, -rate));
+    return scl_mul(g, x, scl_affine(g, kept, 1 / (1 - rate), 0));
+}
+
 /* ------------------------------------------------------------------ terms of the loss */
 
 static void build_add_loss(scl_builder *b, const char *name, scl_tensor *value)
@@ -414,6 +428,7 @@ static const scl_builder functions = {
     .stop_gradient = build_stop_gradient,
     .uniform = build_uniform,
     .normal = build_normal,
+    .dropout = build_dropout,
     .normal_cdf = build_normal_cdf,
     .matmul = build_matmul,
     .top_k = build_top_k,

@@ -41,7 +41,8 @@ static scl_tensor *product_with(layers *n, scl_tensor *x, const char *key)
 }
 
 /* `n` must not move. The layers' weights come from the fixture; x is trained where `x_learns`. */
-static void build(layers *n, const char *device, const char *adapter, bool x_learns)
+static void build_for(layers *n, const char *device, const char *adapter, bool x_learns,
+                      bool training)
 {
     char text[512];
     snprintf(text, sizeof text, RUN_HEAD "adapter: %s\n", adapter);
@@ -52,6 +53,7 @@ static void build(layers *n, const char *device, const char *adapter, bool x_lea
     assert_ok(scl_store_create(n->device, 5, &n->store, &test_error));
     n->adaptation = scl_run_plugins_adaptation(&n->run.plugins);
     n->graph = scl_graph_create(&test_error);
+    n->graph->training = training;
     const scl_sam m = {.graph = n->graph, .adaptation = &n->adaptation};
     n->x = scl_parameter(n->graph, "x", SCL_SHAPE(2, 5, IN), (scl_init){0}, x_learns);
     n->y = scl_layer_linear(&m, "first.qkv", n->x, OUT);
@@ -66,6 +68,11 @@ static void build(layers *n, const char *device, const char *adapter, bool x_lea
         snprintf(name, sizeof name, "%s.bias", names[i]);
         set(n, name, SCL_SHAPE(OUT), "bias");
     }
+}
+
+static void build(layers *n, const char *device, const char *adapter, bool x_learns)
+{
+    build_for(n, device, adapter, x_learns, false);
 }
 
 static void run(layers *n)
@@ -220,6 +227,45 @@ static void lora_is_scaled_by_alpha_over_rank(void **state)
     }
 }
 
+/* A and B pass the first inputs on, so that y - z shows which of them were left out. */
+static void check_dropout(bool training, int least_gone, int most_gone)
+{
+    layers n;
+    float a[RANK * IN] = {0}, b[OUT * RANK] = {0};
+    for (int i = 0; i < RANK; i++)
+        a[i * IN + i] = b[i * RANK + i] = 1;
+    build_for(&n, test_device_name(), LORA(", dropout: 0.25"), false, training);
+    assert_ok(scl_store_set(n.store, "first.qkv.lora_A", SCL_TENSOR_PARAM, SCL_SHAPE(RANK, IN), a,
+                            &test_error));
+    assert_ok(scl_store_set(n.store, "first.qkv.lora_B", SCL_TENSOR_PARAM, SCL_SHAPE(OUT, RANK), b,
+                            &test_error));
+    run(&n);
+    float *y = values_of(&n, n.y), *z = values_of(&n, n.z);
+    float *x = fixture_values(&n.fixture, "x", ROWS * IN);
+    int gone = 0;
+    for (int i = 0; i < ROWS * RANK; i++) {
+        int at = i / RANK * OUT + i % RANK;
+        float added = y[at] - z[at], whole = x[i / RANK * IN + i % RANK];
+        bool is_gone = y[at] == z[at];
+        float kept = training ? whole / 0.75f : whole;
+        assert_true(is_gone || fabsf(added - kept) < 1e-5f * (1 + fabsf(z[at])));
+        gone += is_gone;
+    }
+    assert_in_range(gone, least_gone, most_gone);
+    float *const all[] = {y, z, x};
+    for (int i = 0; i < 3; i++)
+        free(all[i]);
+    close_layers(&n);
+}
+
+/* About a quarter of 30; none where nothing is trained. */
+static void lora_leaves_inputs_out_in_training(void **state)
+{
+    (void)state;
+    check_dropout(true, 2, 15);
+    check_dropout(false, 0, 0);
+}
+
 /* ------------------------------------------------------------------ what is trained */
 
 /* The names of the trained parameters, each followed by a space. */
@@ -285,6 +331,7 @@ int main(void)
         cmocka_unit_test(lora_passes_the_gradient_on),
         cmocka_unit_test(lora_begins_as_the_layer_itself),
         cmocka_unit_test(lora_is_scaled_by_alpha_over_rank),
+        cmocka_unit_test(lora_leaves_inputs_out_in_training),
         cmocka_unit_test(patterns_choose_what_is_trained),
         cmocka_unit_test(full_trains_the_layer_as_it_is),
     };

@@ -304,6 +304,9 @@ struct scl_builder {
      * in each batch, the same when a run is resumed, and on every device up to rounding. */
     scl_tensor *(*uniform)(scl_builder *b, int32_t ndim, const int64_t *dims);
     scl_tensor *(*normal)(scl_builder *b, int32_t ndim, const int64_t *dims);
+    /* Where `training` is set each value is 0 with probability `rate`, in 0..1 without 1, and
+     * otherwise divided by 1 - rate (Srivastava et al., JMLR 15, 2014); elsewhere x. */
+    scl_tensor *(*dropout)(scl_builder *b, scl_tensor *x, float rate);
     /* P(X <= x), X of the standard normal distribution. */
     scl_tensor *(*normal_cdf)(scl_builder *b, scl_tensor *x);
     /* x y, of the last two axes, after transposing those of x or y where asked: 2-D, or batched
