@@ -12,9 +12,9 @@ typedef struct more_keys {
 static bool begin(more_keys *k)
 {
     int64_t heads = k->attr->heads, head_dim = k->attr->head_dim;
-    size_t count = (size_t)(heads * k->width), bytes = count * sizeof(float);
+    size_t bytes = (size_t)(heads * k->width) * sizeof(float);
     float *columns = scl_arena_alloc(&k->g->arena, bytes);
-    float *identity = scl_arena_alloc(&k->g->arena, bytes);
+    float *identity = scl_arena_alloc(&k->g->arena, (size_t)(heads * heads) * sizeof(float));
     if (columns == NULL || identity == NULL)
         return scl_graph_out_of_memory(k->g, bytes, "the heads' columns") != NULL;
     for (int64_t head = 0; head < heads; head++) {

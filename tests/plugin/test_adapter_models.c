@@ -3,6 +3,8 @@
 #include "model/small_sam.h"
 #include "plugin/plugin_support.h"
 
+#include "base/mem.h"
+#include "base/str.h"
 #include "graph/compiled.h"
 #include "graph/fuse.h"
 #include "pattern.h"
@@ -412,7 +414,48 @@ static void what_cannot_be_merged_is_said(void **state)
     }
 }
 
+static void failing_allocations_end_a_merge_with_a_reason(void **state)
+{
+    (void)state;
+    tuned_encoder t;
+    begin(&t, "reference", "[{use: lora}, {use: ssf, params: {sites: [\"*.qkv\"]}}]");
+    compile(&t, true);
+    const scl_model model = {.device = t.device, .config = t.config, .store = t.store};
+    scl_status status = SCL_DEVICE;
+    for (long n = 0; status != SCL_OK; n += 1 + n / 16) {
+        scl_model again = model;
+        scl_error err = {0};
+        scl_alloc_fail_after(n);
+        status = scl_adapters_merge(&t.run.plugins, &again, &err);
+        scl_alloc_fail_after(-1);
+        if (status != SCL_OK && (status != SCL_DEVICE || strstr(err.text, "memory") == NULL))
+            fail_msg("allocation %ld: %s: %s", n, scl_status_name(status), err.text);
+    }
+    end(&t);
+}
+
 /* ------------------------------------------------------------------ several */
+
+/* One that was built for ABI 1.0 and takes every site is asked about linear layers alone. */
+static void an_adapter_of_1_0_sees_linear_layers(void **state)
+{
+    (void)state;
+    tuned_encoder t;
+    size_t linear = 0;
+    begin(&t, "reference", "{use: version_1_0}");
+    assert_ok(scl_graph_status(t.graph, &test_error));
+    for (size_t i = 0; i < t.graph->node_count; i++) {
+        const char *scope = t.graph->nodes[i]->scope;
+        if (!scl_starts_with(scope, "adapter "))
+            continue;
+        linear++;
+        assert_true(scl_ends_with(scope, ".qkv") || scl_ends_with(scope, ".attn.proj") ||
+                    scl_ends_with(scope, ".lin1") || scl_ends_with(scope, ".lin2"));
+    }
+    assert_int_equal(linear, 3 * 4 + 2); /* and what qkv makes of the padding, in two blocks */
+    scl_graph_free(t.graph);
+    end(&t);
+}
 
 static void assert_graph_fails(const char *adapter, scl_status status, const char *words)
 {
@@ -539,6 +582,8 @@ int main(void)
         cmocka_unit_test(published_starts_are_near_the_model),
         cmocka_unit_test(merge_is_the_adapted_model),
         cmocka_unit_test(what_cannot_be_merged_is_said),
+        cmocka_unit_test(failing_allocations_end_a_merge_with_a_reason),
+        cmocka_unit_test(an_adapter_of_1_0_sees_linear_layers),
         cmocka_unit_test(two_parameters_of_one_name_are_refused),
         cmocka_unit_test(what_an_adapter_does_wrong_is_said),
         cmocka_unit_test(what_the_run_file_asks_wrongly_is_said),
