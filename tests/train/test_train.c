@@ -161,29 +161,39 @@ static void stopped_and_resumed_equals_unbroken(void **state)
     }
 }
 
-/* The decoder alone is trained: whether its frozen encoder's results are kept changes nothing. The
- * deep encoder makes them worth keeping. */
+/* What is trained is the decoder, or the last block of the encoder too, with random values behind
+ * what is kept: whether frozen results are kept changes nothing. The deep encoder makes them worth
+ * keeping. */
 static void the_prefix_cache_changes_no_bit(void **state)
 {
-    char runs[3][512];
     scl_folder kept;
-    const char *file = tiny_run_file(*state);
+    char file[512];
+    snprintf(file, sizeof file, "%s", tiny_run_file(*state));
+    static const char *const adapters[] = {"adapter=null",
+                                           "adapter={use: conv_lora, params: {experts: 3, sites: "
+                                           "[image_encoder.blocks.15.attn.qkv]}}"};
     static const char *const caches[] = {"cache={memory: 0, disk: 0}",
                                          "cache={memory: 1MiB, disk: 0}",
                                          "cache={memory: 0, disk: 1MiB}"};
-    for (int i = 0; i < 3; i++) {
-        tiny_options o = {.file = file,
-                          .settings = {"adapter=null", "train_also=[\"mask_decoder.*\"]",
-                                       "model.depth=16", "model.mlp_ratio=16", caches[i]},
-                          .setting_count = 5,
-                          .run = runs[i]};
-        assert_ok(tiny_train(&o, &test_error));
+    size_t entries = 0;
+    for (int a = 0; a < 2; a++) {
+        char runs[3][512];
+        for (int i = 0; i < 3; i++) {
+            tiny_options o = {.file = file,
+                              .settings = {adapters[a], "train_also=[\"mask_decoder.*\"]",
+                                           "model.depth=16", "model.mlp_ratio=16",
+                                           "model.window_size=3", caches[i]},
+                              .setting_count = 6,
+                              .run = runs[i]};
+            assert_ok(tiny_train(&o, &test_error));
+        }
+        assert_same_checkpoint(runs[0], runs[1]);
+        assert_same_checkpoint(runs[0], runs[2]);
+        assert_ok(scl_folder_list(data_path(*state, "runs", "cache"), &kept, &test_error));
+        assert_true(kept.count >= entries + TINY_IMAGES);
+        entries = kept.count;
+        scl_folder_free(&kept);
     }
-    assert_same_checkpoint(runs[0], runs[1]);
-    assert_same_checkpoint(runs[0], runs[2]);
-    assert_ok(scl_folder_list(data_path(*state, "runs", "cache"), &kept, &test_error));
-    assert_true(kept.count >= TINY_IMAGES);
-    scl_folder_free(&kept);
 }
 
 /* Images with one, two or three objects, so that batches of a window have unlike numbers of masks.
