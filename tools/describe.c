@@ -12,6 +12,7 @@ static const char *const formats[] = {
     [SCL_WEIGHTS_PTH_LEGACY] = "PyTorch .pth (before 1.6)",
     [SCL_WEIGHTS_SAFETENSORS] = "safetensors",
     [SCL_WEIGHTS_HF_FOLDER] = "Hugging Face folder",
+    [SCL_WEIGHTS_PEFT_FOLDER] = "PEFT folder",
 };
 
 /* ---- tensors */

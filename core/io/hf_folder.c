@@ -6,16 +6,31 @@
 
 #include <string.h>
 
-#define CONFIG_NAME  "config.json"
 #define INDEX_SUFFIX ".index.json"
 
-/* In the order they are looked for. */
-static const char *const weight_files[] = {
-    "model.safetensors",
-    "model.safetensors" INDEX_SUFFIX,
-    "pytorch_model.bin",
-    "pytorch_model.bin" INDEX_SUFFIX,
-};
+/* What a folder's config says it is, and its weights in the order they are looked for. */
+typedef struct folder_kind {
+    scl_weights_format format;
+    const char *config;
+    const char *weights[4];
+    const char *otherwise; /* what to say when there are none */
+} folder_kind;
+
+static const folder_kind model_folder = {
+    SCL_WEIGHTS_HF_FOLDER,
+    "config.json",
+    {"model.safetensors", "model.safetensors" INDEX_SUFFIX, "pytorch_model.bin",
+     "pytorch_model.bin" INDEX_SUFFIX},
+    "expected a Hugging Face folder with model.safetensors or pytorch_model.bin (or the "
+    ".index.json of one), the folder of an adapter with adapter_config.json, or the folder of a "
+    "run with checkpoints/best.safetensors or last.safetensors; found none of them"};
+
+static const folder_kind adapter_folder = {
+    SCL_WEIGHTS_PEFT_FOLDER,
+    "adapter_config.json",
+    {"adapter_model.safetensors", "adapter_model.bin"},
+    "expected adapter_model.safetensors or adapter_model.bin beside adapter_config.json, found "
+    "neither"};
 
 static char *join(const char *folder, const char *name, scl_error *err)
 {
@@ -112,47 +127,56 @@ done:
 /* --- the folder --------------------------------------------------------------------------------
  */
 
-static scl_status load_config(scl_weights *weights, const char *folder, scl_error *err)
+/* The path of a file in the folder when it is there, else NULL, also on error. */
+static char *find_file(const char *folder, const char *name, scl_error *err)
 {
-    char *path = join(folder, CONFIG_NAME, err);
-    if (path == NULL)
-        return SCL_DEVICE;
-    scl_status status = SCL_OK;
-    if (scl_path_exists(path))
-        status = scl_json_load(path, &weights->config, err);
-    if (status == SCL_OK && weights->config != NULL && !cJSON_IsObject(weights->config))
-        status = scl_fail(err, SCL_BAD_DATA, "%s: expected a JSON object, found %s", path,
-                          scl_json_kind(weights->config));
+    char *path = join(folder, name, err);
+    if (path == NULL || scl_path_exists(path))
+        return path;
     scl_free(path);
-    return status;
+    return NULL;
 }
 
-static scl_status load_weights(scl_weights *weights, const char *folder, scl_error *err)
+static scl_status load_config(scl_weights *weights, const char *path, scl_error *err)
 {
-    for (size_t i = 0; i < sizeof weight_files / sizeof *weight_files; i++) {
-        char *path = join(folder, weight_files[i], err);
+    SCL_TRY(scl_json_load(path, &weights->config, err));
+    return cJSON_IsObject(weights->config)
+               ? SCL_OK
+               : scl_fail(err, SCL_BAD_DATA, "%s: expected a JSON object, found %s", path,
+                          scl_json_kind(weights->config));
+}
+
+static scl_status load_weights(scl_weights *weights, const char *folder, const folder_kind *kind,
+                               scl_error *err)
+{
+    size_t most = sizeof kind->weights / sizeof *kind->weights;
+    for (size_t i = 0; i < most && kind->weights[i] != NULL; i++) {
+        char *path = find_file(folder, kind->weights[i], err);
+        if (path == NULL && err->status != SCL_OK)
+            return err->status;
         if (path == NULL)
-            return SCL_DEVICE;
-        bool exists = scl_path_exists(path);
-        scl_status status = !exists ? SCL_OK
-                            : scl_ends_with(path, INDEX_SUFFIX)
+            continue;
+        scl_status status = scl_ends_with(path, INDEX_SUFFIX)
                                 ? load_index(weights, folder, path, err)
                                 : scl_weights_add_file(weights, path, err);
         scl_free(path);
-        if (exists)
-            return status;
+        return status;
     }
-    return scl_fail(err, SCL_BAD_DATA,
-                    "%s: expected a Hugging Face folder with model.safetensors or "
-                    "pytorch_model.bin (or the .index.json of one), or the folder of a run with "
-                    "checkpoints/best.safetensors or last.safetensors; found none of them",
-                    folder);
+    return scl_fail(err, SCL_BAD_DATA, "%s: %s", folder, kind->otherwise);
 }
 
 scl_status scl_hf_folder_read(scl_weights *weights, const char *folder, scl_error *err)
 {
-    SCL_TRY(load_config(weights, folder, err));
-    SCL_TRY(load_weights(weights, folder, err));
-    weights->format = SCL_WEIGHTS_HF_FOLDER;
+    const folder_kind *kind = &adapter_folder;
+    char *config = find_file(folder, kind->config, err);
+    if (config == NULL && err->status == SCL_OK) {
+        kind = &model_folder;
+        config = find_file(folder, kind->config, err);
+    }
+    scl_status status = config != NULL ? load_config(weights, config, err) : err->status;
+    scl_free(config);
+    SCL_TRY(status);
+    SCL_TRY(load_weights(weights, folder, kind, err));
+    weights->format = kind->format;
     return SCL_OK;
 }

@@ -62,6 +62,7 @@ typedef enum scl_weights_format {
     SCL_WEIGHTS_PTH_LEGACY,
     SCL_WEIGHTS_SAFETENSORS,
     SCL_WEIGHTS_HF_FOLDER,
+    SCL_WEIGHTS_PEFT_FOLDER, /* an adapter, see hf_folder.h */
 } scl_weights_format;
 
 /* Owns everything its members point to. Read-only after loading, then from any thread. */
@@ -72,7 +73,7 @@ typedef struct scl_weights {
     size_t count;
     scl_weights_pair *metadata; /* safetensors' __metadata__; of a folder, that of every shard */
     size_t metadata_count;
-    struct cJSON *config; /* a Hugging Face folder's config.json; NULL when there is none */
+    struct cJSON *config; /* a Hugging Face folder's (adapter_)config.json; NULL: none */
 
     /* Private. */
     size_t capacity, metadata_capacity;

@@ -351,6 +351,9 @@ scl_status scl_sam_config_from_weights(const scl_weights *weights, const char *t
     const char *own = scl_weights_metadata(weights, SCL_CONFIG_KEY);
     if (own != NULL)
         return scl_sam_config_from_json(own, weights->path, config, err);
+    if (weights->format == SCL_WEIGHTS_PEFT_FOLDER)
+        return scl_fail(err, SCL_BAD_DATA, "%s: expected a model, found an adapter of peft",
+                        weights->path);
     if (weights->config != NULL)
         SCL_TRY(parse_hf(weights->config, weights->path, config, err));
     else

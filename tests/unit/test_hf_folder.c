@@ -165,6 +165,30 @@ static void incomplete_folders_are_refused(void **state)
     assert_refused("config.json:1:2: expected JSON");
 }
 
+/* Also beside the model it belongs to, as some trainers leave it. */
+static void the_folder_of_an_adapter_is_loaded_with_its_config(void **state)
+{
+    (void)state;
+    put_shard("model.safetensors", "a", 1);
+    put_text("config.json", "{}");
+    put_text("adapter_config.json", "{\"r\": 4}");
+    assert_refused("expected adapter_model.safetensors or adapter_model.bin beside "
+                   "adapter_config.json, found neither");
+    put_shard("adapter_model.safetensors", "b", 2);
+    scl_weights weights;
+    int64_t rank;
+    assert_ok(scl_weights_load(folder, &weights, &test_error));
+    assert_int_equal(weights.format, SCL_WEIGHTS_PEFT_FOLDER);
+    assert_int_equal(weights.count, 1);
+    assert_non_null(scl_weights_find(&weights, "b"));
+    assert_ok(scl_json_integer(weights.config, "r", "adapter_config.json", &rank, &test_error));
+    assert_int_equal(rank, 4);
+    scl_weights_free(&weights);
+    assert_survives_failing_allocations(folder);
+    put_text("adapter_config.json", "[]");
+    assert_refused("adapter_config.json: expected a JSON object, found an array");
+}
+
 static void errors_in_a_shard_name_it(void **state)
 {
     (void)state;
@@ -183,6 +207,7 @@ int main(void)
         TEST(bin_shards_are_joined),
         TEST(shards_outside_the_folder_are_refused),
         TEST(incomplete_folders_are_refused),
+        TEST(the_folder_of_an_adapter_is_loaded_with_its_config),
         TEST(errors_in_a_shard_name_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
