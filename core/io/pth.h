@@ -17,4 +17,11 @@ scl_status scl_pth_read_zip(scl_weights *weights, const uint8_t *bytes, size_t s
 scl_status scl_pth_read_legacy(scl_weights *weights, const uint8_t *bytes, size_t size,
                                scl_error *err);
 
+/* Writes float32 tensors as torch.save writes a state dict, so that torch.load reads them, also
+ * with weights_only. The data of each is fetched when its turn comes. The file at `path` is
+ * replaced only when all is on disk. SCL_FAILED when it cannot be written or would be over 4 GiB,
+ * or as `fetch` fails; then no file is left. */
+scl_status scl_pth_write_fetched(const char *path, const scl_weight *tensors, size_t count,
+                                 scl_weight_fetch fetch, void *user, scl_error *err);
+
 #endif

@@ -21,10 +21,6 @@ scl_status scl_safetensors_write(const char *path, const scl_weight *tensors, si
                                  const scl_weights_pair *metadata, size_t metadata_count,
                                  scl_error *err);
 
-/* Gives the data of tensor `index`, borrowed until the next call. */
-typedef scl_status (*scl_weight_fetch)(void *user, size_t index, const uint8_t **data,
-                                       scl_error *err);
-
 /* The same without all data in memory at once: each tensor's is fetched when its turn comes. Also
  * fails as `fetch` does, and leaves no file then. */
 scl_status scl_safetensors_write_fetched(const char *path, const scl_weight *tensors, size_t count,

@@ -111,6 +111,10 @@ bool scl_weight_shape_bytes(scl_weight_dtype dtype, int ndim, const int64_t *dim
 /* Every element as a float (rounded to nearest; bool as 0 or 1) into out[scl_weight_elements]. */
 void scl_weight_to_f32(const scl_weight *weight, float *out);
 
+/* Gives writers the data of tensor `index`, borrowed until the next call. */
+typedef scl_status (*scl_weight_fetch)(void *user, size_t index, const uint8_t **data,
+                                       scl_error *err);
+
 /* --- for the readers of this room --------------------------------------------------------------
  */
 

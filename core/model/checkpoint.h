@@ -43,7 +43,8 @@ scl_status scl_checkpoint_verify(const scl_weights *weights, scl_error *err);
 typedef enum scl_naming { SCL_NAMING_META, SCL_NAMING_HF } scl_naming;
 
 /* Writes entries of the store as safetensors under either naming. Metadata is written as given, and
- * a checksum of the tensors is added to it. SCL_FAILED when the file cannot be written. */
+ * a checksum of the tensors is added to it. Where the path ends in .pth it is PyTorch's file, which
+ * has no metadata. SCL_FAILED when the file cannot be written. */
 scl_status scl_checkpoint_save_entries(const char *path, const scl_store_entry *const *entries,
                                        size_t count, const scl_store *store, scl_naming naming,
                                        const scl_weights_pair *metadata, size_t metadata_count,

@@ -1,4 +1,6 @@
 /* checkpoint_save.c — parameters from the store to safetensors files. */
+#include "base/str.h"
+#include "io/pth.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
 #include "model/checkpoint_names.h"
@@ -116,7 +118,9 @@ scl_status scl_checkpoint_save_entries(const char *path, const scl_store_entry *
     saver s = {.store = store, .entries = entries, .count = count};
     scl_status status = open_saver(&s, naming, err);
     if (status == SCL_OK)
-        status = write_with_checksum(&s, path, metadata, metadata_count, err);
+        status = scl_ends_with(path, ".pth")
+                     ? scl_pth_write_fetched(path, s.weights, count, fetch, &s, err)
+                     : write_with_checksum(&s, path, metadata, metadata_count, err);
     close_saver(&s);
     return status;
 }

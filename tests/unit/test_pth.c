@@ -2,6 +2,7 @@
 #include "weights_support.h"
 
 #include "base/log.h"
+#include "io/pth.h"
 
 #include <math.h>
 
@@ -419,6 +420,84 @@ static void real_files_have_their_values(void **state)
     assert_true(files >= 6);
 }
 
+/* ---- writing */
+
+typedef struct source {
+    const scl_weight *tensors;
+    size_t fails_at;
+} source;
+
+static scl_status give(void *user, size_t index, const uint8_t **data, scl_error *err)
+{
+    const source *s = user;
+    *data = s->tensors[index].data;
+    return index < s->fails_at ? SCL_OK : scl_fail(err, SCL_DEVICE, "lost");
+}
+
+/* The float32 tensors of a file, scalars and empty ones too, are the same after writing. */
+static void what_is_written_reads_back(void **state)
+{
+    (void)state;
+    char folder[PATH_TEXT];
+    make_folder(folder);
+    char *path = scl_path_join(folder, "written.pth");
+    scl_weights weights, back;
+    size_t count = 0;
+    assert_ok(scl_weights_load(FIXTURE("mixed_zip2.pth"), &weights, &test_error));
+    scl_weight *kept = calloc(weights.count, sizeof *kept);
+    for (size_t i = 0; i < weights.count; i++)
+        if (weights.tensor[i].dtype == SCL_WEIGHT_F32)
+            kept[count++] = weights.tensor[i];
+    assert_true(count > 5);
+    source from = {kept, count};
+    assert_ok(scl_pth_write_fetched(path, kept, count, give, &from, &test_error));
+    assert_ok(scl_weights_load(path, &back, &test_error));
+    assert_int_equal(back.format, SCL_WEIGHTS_PTH_ZIP);
+    assert_int_equal(back.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(back.tensor[i].name, kept[i].name);
+        assert_int_equal(back.tensor[i].ndim, kept[i].ndim);
+        assert_memory_equal(back.tensor[i].dim, kept[i].dim, sizeof kept[i].dim);
+        if (kept[i].bytes > 0)
+            assert_memory_equal(back.tensor[i].data, kept[i].data, kept[i].bytes);
+        assert_int_equal((uintptr_t)back.tensor[i].data % 64, 0);
+    }
+    scl_weights_free(&back);
+    free(kept);
+    scl_weights_free(&weights);
+    scl_free(path);
+    remove_folder(folder);
+}
+
+static void what_cannot_be_written_leaves_no_file(void **state)
+{
+    (void)state;
+    char folder[PATH_TEXT];
+    make_folder(folder);
+    char *path = scl_path_join(folder, "written.pth");
+    scl_weights weights;
+    scl_error lost = {0}, half = {0};
+    assert_ok(scl_weights_load(FIXTURE("small_zip.pth"), &weights, &test_error));
+    source from = {weights.tensor, 0};
+    assert_fails(scl_pth_write_fetched(path, weights.tensor, 1, give, &from, &lost), SCL_DEVICE,
+                 lost, "lost");
+    assert_fails(scl_pth_write_fetched(path, weights.tensor, 2, give, &from, &half), SCL_FAILED,
+                 half, "is not float32");
+    assert_false(scl_path_exists(path));
+    from.fails_at = 1;
+    for (long n = 0; n < 20; n++) {
+        scl_error err = {0};
+        scl_alloc_fail_after(n);
+        scl_status status = scl_pth_write_fetched(path, weights.tensor, 1, give, &from, &err);
+        scl_alloc_fail_after(-1);
+        assert_true(status == SCL_OK ? scl_path_exists(path) : status == SCL_DEVICE);
+        unlink(path);
+    }
+    scl_weights_free(&weights);
+    scl_free(path);
+    remove_folder(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +516,8 @@ int main(void)
         cmocka_unit_test(flipped_bits_never_crash),
         cmocka_unit_test(failing_allocations_are_reported),
         cmocka_unit_test(real_files_have_their_values),
+        cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(what_cannot_be_written_leaves_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
