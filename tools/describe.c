@@ -69,11 +69,19 @@ static cJSON *model_json(const scl_sam_config *c)
     return model;
 }
 
+static bool is_foreign(const scl_weights *weights)
+{
+    scl_adapter_layout layout = scl_adapter_layout_of(weights);
+    return layout == SCL_LAYOUT_PEFT || layout == SCL_LAYOUT_SAM_LORA;
+}
+
 static void add_model(cJSON *to, const scl_weights *weights)
 {
     scl_sam_config config;
     scl_error why = {0};
-    if (scl_sam_config_from_weights(weights, NULL, &config, &why) == SCL_OK)
+    if (is_foreign(weights) && scl_weights_metadata(weights, SCL_CONFIG_KEY) == NULL)
+        cJSON_AddStringToObject(to, "no_model", "an adapter, which does not say its base's size");
+    else if (scl_sam_config_from_weights(weights, NULL, &config, &why) == SCL_OK)
         cJSON_AddItemToObject(to, "model", model_json(&config));
     else
         cJSON_AddStringToObject(to, "no_model", why.text);
@@ -134,6 +142,24 @@ static void add_run(cJSON *to, const scl_run_config *config)
         cJSON_AddStringToObject(to, "base", config->model.checkpoint);
 }
 
+/* What it was trained with. */
+static void add_training(cJSON *to, const scl_run_config *config)
+{
+    static const char *const optimizers[] = {[SCL_OPTIMIZER_SGD] = "sgd",
+                                             [SCL_OPTIMIZER_ADAM] = "adam",
+                                             [SCL_OPTIMIZER_ADAMW] = "adamw",
+                                             [SCL_OPTIMIZER_MUON] = "muon"};
+    cJSON *losses = cJSON_AddArrayToObject(to, "losses");
+    for (size_t i = 0; i < config->losses.count; i++)
+        if (config->losses.items[i].use != NULL)
+            cJSON_AddItemToArray(losses, cJSON_CreateString(config->losses.items[i].use));
+    cJSON_AddStringToObject(to, "optimizer", optimizers[config->train.optimizer.type]);
+    cJSON_AddNumberToObject(to, "lr", config->train.optimizer.lr);
+    cJSON_AddNumberToObject(to, "batch_size", (double)config->train.batch_size);
+    if (config->data.train.images != NULL)
+        cJSON_AddStringToObject(to, "images", config->data.train.images);
+}
+
 static void add_state(cJSON *to, const scl_train_state *state)
 {
     cJSON_AddNumberToObject(to, "epoch", (double)state->epoch);
@@ -146,27 +172,44 @@ static void add_state(cJSON *to, const scl_train_state *state)
     cJSON_AddNumberToObject(to, "seconds", state->seconds);
 }
 
-static scl_status add_tuned(cJSON *to, const scl_weights *weights, scl_error *err)
+/* Whether the run file, its state and the base are known, or only what a foreign file says. */
+static void add_about(cJSON *to, const scl_tuned_about *about, const scl_run_config *config)
+{
+    cJSON_AddStringToObject(to, "layout", scl_adapter_layout_name(about->layout));
+    if (about->has_run) {
+        add_run(to, config);
+        if (about->state.update > 0)
+            add_training(to, config);
+        cJSON_AddStringToObject(to, "base_hash", about->base_hash);
+        cJSON_AddBoolToObject(to, "contains_base", about->contains_base);
+        cJSON_AddBoolToObject(to, "contains_optimizer", about->has_optimizer);
+        add_state(to, &about->state);
+        return;
+    }
+    add_adapters(to, config);
+    add_patterns(to, "train_also", &config->train_also);
+    if (about->base != NULL)
+        cJSON_AddStringToObject(to, "base", about->base);
+    else
+        cJSON_AddNullToObject(to, "base");
+}
+
+static scl_status add_tuned(cJSON *to, scl_weights *weights, scl_error *err)
 {
     scl_tuned_about about;
     scl_run_config config = {0};
     cJSON *tuned = cJSON_AddObjectToObject(to, "tuned");
     SCL_TRY(scl_tuned_file_about(weights, &about, err));
     scl_run_config_load_text(&config, weights->path, about.run_config, strlen(about.run_config),
-                             NULL, 0);
+                             about.settings, about.setting_count);
     scl_status status = scl_run_config_finish(&config, err);
-    if (status == SCL_OK) {
-        add_run(tuned, &config);
-        cJSON_AddStringToObject(tuned, "base_hash", about.base_hash);
-        cJSON_AddBoolToObject(tuned, "contains_base", about.contains_base);
-        cJSON_AddBoolToObject(tuned, "contains_optimizer", about.has_optimizer);
-        add_state(tuned, &about.state);
-    }
+    if (status == SCL_OK)
+        add_about(tuned, &about, &config);
     scl_run_config_free(&config);
     return status;
 }
 
-static scl_status describe_loaded(const scl_weights *weights, cJSON *root, scl_error *err)
+static scl_status describe_loaded(scl_weights *weights, cJSON *root, scl_error *err)
 {
     cJSON_AddStringToObject(root, "path", weights->path);
     cJSON_AddStringToObject(root, "format", formats[weights->format]);

@@ -16,7 +16,7 @@ static scl_status read_budget(const cli_args *args, size_t *bytes, scl_error *er
     return SCL_OK;
 }
 
-scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model *model,
+scl_status cli_model_load(const cli_args *args, const char *fallback, cli_model *model,
                           scl_error *err)
 {
     const scl_tuned_source source = {.checkpoint = cli_value(args, "--checkpoint"),
@@ -28,7 +28,13 @@ scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model 
     SCL_TRY(scl_tuned_model_read(&model->tuned, &source, err));
     SCL_TRY(scl_device_open(device != NULL ? device : fallback, &model->device, err));
     model->device->memory_budget = budget;
-    SCL_TRY(scl_tuned_model_open(&model->tuned, model->device, err));
+    return scl_tuned_model_open(&model->tuned, model->device, err);
+}
+
+scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model *model,
+                          scl_error *err)
+{
+    SCL_TRY(cli_model_load(args, fallback, model, err));
     return scl_predictor_create(model->tuned.model, model->tuned.used_adaptation, &model->predictor,
                                 err);
 }

@@ -13,7 +13,8 @@
      "the folder of its run",                                                                      \
      false},                                                                                       \
         {"--adapter", "FILE",                                                                      \
-         "a file of samcl train or its run's folder, over --checkpoint or the base it names",      \
+         "a file of samcl train or its run's folder, a folder of peft or a file of Sam_LoRA, "     \
+         "over --checkpoint or the base it names",                                                 \
          false},                                                                                   \
     {                                                                                              \
         "--model-type", "TYPE",                                                                    \
@@ -39,7 +40,10 @@ typedef struct cli_model {
     scl_predictor *predictor;
 } cli_model;
 
-/* On the device of --device, or `fallback` without that option; within --memory-budget. */
+/* Without a predictor, on the device of --device, or `fallback` without that option. */
+scl_status cli_model_load(const cli_args *args, const char *fallback, cli_model *model,
+                          scl_error *err);
+/* With one, within --memory-budget. */
 scl_status cli_model_open(const cli_args *args, const char *fallback, cli_model *model,
                           scl_error *err);
 void cli_model_close(cli_model *model);

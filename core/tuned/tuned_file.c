@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define RUN_CONFIG_KEY    "samcl.run_config"
 #define BASE_HASH_KEY     "samcl.base_hash"
 #define CONTAINS_BASE_KEY "samcl.contains_base"
 #define STATE_KEY         "samcl.state"
@@ -68,31 +67,47 @@ static scl_status save_with(const char *path, const scl_model *model,
     return status;
 }
 
+scl_status scl_tuned_metadata_make(scl_tuned_metadata *m, const scl_model *model,
+                                   const scl_run_config *config, const scl_train_state *state,
+                                   bool contains, scl_error *err)
+{
+    scl_hash128_text(model->base_hash, m->hash);
+    m->dims = scl_sam_config_to_json(&model->config);
+    m->state = scl_train_state_to_json(state);
+    SCL_TRY(scl_run_config_resolved(config, &m->run, err));
+    if (m->dims == NULL || m->state == NULL)
+        return scl_out_of_memory(err, 1024, "a checkpoint");
+    const scl_weights_pair pairs[] = {
+        {"format", "pt"},
+        {SCL_CONFIG_KEY, m->dims},
+        {SCL_RUN_CONFIG_KEY, scl_str_text(&m->run)},
+        {BASE_HASH_KEY, m->hash},
+        {CONTAINS_BASE_KEY, contains ? "true" : "false"},
+        {STATE_KEY, m->state},
+    };
+    _Static_assert(sizeof pairs == sizeof m->pairs, "one list of keys");
+    memcpy(m->pairs, pairs, sizeof pairs);
+    m->count = sizeof pairs / sizeof *pairs;
+    return SCL_OK;
+}
+
+void scl_tuned_metadata_free(scl_tuned_metadata *m)
+{
+    scl_str_free(&m->run);
+    scl_free(m->dims);
+    scl_free(m->state);
+}
+
 scl_status scl_tuned_file_save(const char *path, const scl_model *model,
                                const scl_run_config *config, const scl_train_state *state,
                                scl_tuned_content content, scl_error *err)
 {
-    scl_str run = {0};
-    char hash[SCL_HASH_TEXT];
-    scl_hash128_text(model->base_hash, hash);
-    char *dims = scl_sam_config_to_json(&model->config);
-    char *where = scl_train_state_to_json(state);
-    scl_status status = scl_run_config_resolved(config, &run, err);
-    if (status == SCL_OK && (dims == NULL || where == NULL))
-        status = scl_out_of_memory(err, 1024, "a checkpoint");
-    const scl_weights_pair metadata[] = {
-        {"format", "pt"},
-        {SCL_CONFIG_KEY, dims},
-        {RUN_CONFIG_KEY, scl_str_text(&run)},
-        {BASE_HASH_KEY, hash},
-        {CONTAINS_BASE_KEY, contains_base(model) ? "true" : "false"},
-        {STATE_KEY, where},
-    };
+    scl_tuned_metadata metadata = {0};
+    scl_status status =
+        scl_tuned_metadata_make(&metadata, model, config, state, contains_base(model), err);
     if (status == SCL_OK)
-        status = save_with(path, model, metadata, sizeof metadata / sizeof *metadata, content, err);
-    scl_str_free(&run);
-    scl_free(dims);
-    scl_free(where);
+        status = save_with(path, model, metadata.pairs, metadata.count, content, err);
+    scl_tuned_metadata_free(&metadata);
     return status;
 }
 
@@ -127,7 +142,7 @@ scl_status scl_tuned_weights_load(const char *path, scl_weights *weights, scl_er
 
 bool scl_tuned_file_is(const scl_weights *weights)
 {
-    return scl_weights_metadata(weights, RUN_CONFIG_KEY) != NULL;
+    return scl_adapter_layout_of(weights) != SCL_LAYOUT_NONE;
 }
 
 static scl_status metadata(const scl_weights *weights, const char *key, const char **value,
@@ -141,12 +156,12 @@ static scl_status metadata(const scl_weights *weights, const char *key, const ch
                                      weights->path, key);
 }
 
-scl_status scl_tuned_file_about(const scl_weights *weights, scl_tuned_about *about, scl_error *err)
+static scl_status read_own(const scl_weights *weights, scl_tuned_about *about, scl_error *err)
 {
     const char *contains, *state, *hash;
     char where[512];
-    *about = (scl_tuned_about){0};
-    SCL_TRY(metadata(weights, RUN_CONFIG_KEY, &about->run_config, err));
+    about->has_run = true;
+    SCL_TRY(metadata(weights, SCL_RUN_CONFIG_KEY, &about->run_config, err));
     SCL_TRY(metadata(weights, CONTAINS_BASE_KEY, &contains, err));
     SCL_TRY(metadata(weights, BASE_HASH_KEY, &hash, err));
     SCL_TRY(metadata(weights, STATE_KEY, &state, err));
@@ -160,6 +175,32 @@ scl_status scl_tuned_file_about(const scl_weights *weights, scl_tuned_about *abo
     for (size_t i = 0; i < weights->count; i++)
         about->has_optimizer |= scl_starts_with(weights->tensor[i].name, OPTIMIZER_PREFIX);
     return SCL_OK;
+}
+
+/* A foreign file that we wrote has the run's metadata, too. */
+static scl_status read_foreign(scl_weights *weights, scl_tuned_about *about, scl_error *err)
+{
+    scl_foreign_adapter foreign = {0};
+    SCL_TRY(about->layout == SCL_LAYOUT_PEFT ? scl_adapter_read_peft(weights, &foreign, err)
+                                             : scl_adapter_read_sam_lora(weights, &foreign, err));
+    about->settings[0] = foreign.adapter;
+    about->settings[1] = foreign.train_also;
+    about->setting_count = 2;
+    about->base = foreign.base;
+    about->position_code = foreign.position_code;
+    about->state = scl_train_state_start();
+    about->run_config = "name: adapter\n"
+                        "model: {checkpoint: unknown}\n"
+                        "data: {train: {images: unknown, masks: unknown}}\n";
+    return scl_weights_metadata(weights, SCL_RUN_CONFIG_KEY) != NULL ? read_own(weights, about, err)
+                                                                     : SCL_OK;
+}
+
+scl_status scl_tuned_file_about(scl_weights *weights, scl_tuned_about *about, scl_error *err)
+{
+    *about = (scl_tuned_about){.layout = scl_adapter_layout_of(weights)};
+    bool foreign = about->layout == SCL_LAYOUT_PEFT || about->layout == SCL_LAYOUT_SAM_LORA;
+    return foreign ? read_foreign(weights, about, err) : read_own(weights, about, err);
 }
 
 static scl_status load_state(const scl_weights *weights, const scl_weight *weight, scl_store *store,

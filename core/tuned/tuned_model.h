@@ -9,9 +9,11 @@
 
 typedef struct scl_tuned_source {
     const char *checkpoint; /* a base, or a tuned file; NULL: the base `adapter` was trained on */
-    const char *adapter;    /* a tuned file, or NULL */
+    const char *adapter;    /* a tuned file, or an adapter of another layout, or NULL */
+    const char *run_file;   /* takes the place of the run file in `adapter`, but for what is adapted
+                               and trained; or NULL */
     const char *model_type; /* a preset, where the file does not say it; or NULL */
-    const char *const *settings; /* key=value over the tuned file's run file */
+    const char *const *settings; /* key=value over the run file */
     size_t setting_count;
     bool with_losses; /* open the loss plugins too: for training and evaluation */
 } scl_tuned_source;
