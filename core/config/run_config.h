@@ -183,6 +183,7 @@ typedef struct scl_run_config {
     const char *output_dir;
     int64_t memory_budget;        /* bytes on the device; unset: all it has */
     scl_param_strings train_also; /* globs over parameter names */
+    const char *adapter_from;     /* NULL: the adapter's own initial values */
     scl_model_config model;
     scl_data_config data;
     struct {

@@ -289,6 +289,10 @@ static const scl_param root_params[] = {
         "device's, and only what costs next to nothing runs again"),
     ANY(train_also, STRINGS, "[]",
         "parameters trained besides the adapter's, as names with * and ?"),
+    ANY(adapter_from, STRING, "null",
+        "adapter that training goes on from: a file of samcl train or its run's folder, a folder "
+        "of "
+        "peft, or a file of Sam_LoRA; null: the adapter's own start"),
 };
 static const scl_schema_child root_children[] = {
     MAP(model, model_schema, "{}", NULL,

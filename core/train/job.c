@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "data/run_data.h"
 #include "train/results.h"
+#include "tuned/start.h"
 
 #include <string.h>
 
@@ -63,7 +64,8 @@ static scl_status open_model(scl_train_job *job, scl_device *device, scl_error *
         return run->config.model.checkpoint != NULL && err->status == SCL_BAD_DATA
                    ? scl_run_config_blame(&run->config, "model.checkpoint", err)
                    : err->status;
-    return scl_run_plugins_check_model(&run->plugins, run->model->catalog, err);
+    SCL_TRY(scl_run_plugins_check_model(&run->plugins, run->model->catalog, err));
+    return scl_tuned_start(&run->plugins, run->model, err);
 }
 
 /* The run file as it was given, comments and all. */

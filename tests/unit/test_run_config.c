@@ -426,9 +426,10 @@ static void wrong_settings_name_themselves(void **state)
         {"train.optimizer.lr=fast", "expected a number for `lr`, found the text \"fast\""},
         {"train.learning_rate=1",
          "unknown key `learning_rate` in `train`: did you mean `lr` in `train.optimizer`?"},
-        {"nothing.at.all=1", "unknown key `nothing`: expected one of name, device, seed, "
-                             "output_dir, memory_budget, train_also, model, data, adapter, losses, "
-                             "train, cache"},
+        {"nothing.at.all=1",
+         "unknown key `nothing`: expected one of name, device, seed, "
+         "output_dir, memory_budget, train_also, adapter_from, model, data, adapter, losses, "
+         "train, cache"},
         {"losses[5].use=a", "`losses` has no item [5]: the run file gives 2, counted from 0; a "
                             "new one must be [2]"},
         {"losses.weight=1", "`losses` is a list: expected the number of an item, as in losses[0]"},

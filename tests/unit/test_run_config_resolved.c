@@ -313,7 +313,7 @@ static void failing_allocations_are_reported(void **state)
                                    lora_table, 2, sizeof(lora_params));
         scl_status status = scl_run_config_finish(&config, &err);
         if (status == SCL_BAD_CONFIG &&
-            strstr(err.text, "all.yaml:52:21: unknown key `odd key`") == NULL)
+            strstr(err.text, "all.yaml:53:21: unknown key `odd key`") == NULL)
             fail_msg("after %ld allocations: %s", n, err.text);
         scl_status resolved = scl_run_config_resolved(&config, &out, &err);
         scl_alloc_fail_after(-1);
