@@ -37,8 +37,8 @@ typedef struct cli_verb {
     scl_status (*run)(const cli_args *args, scl_error *err);
 } cli_verb;
 
-extern const cli_verb verb_train, verb_eval, verb_predict, verb_encode, verb_info, verb_validate,
-    verb_plan, verb_convert, verb_plugins, verb_devices, verb_bench;
+extern const cli_verb verb_train, verb_eval, verb_predict, verb_encode, verb_info, verb_diff,
+    verb_validate, verb_plan, verb_convert, verb_merge, verb_plugins, verb_devices, verb_bench;
 
 /* SCL_BAD_CONFIG for an unknown option (with the nearest one), a missing value, or too many. */
 scl_status cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *args, scl_error *err);

@@ -11,8 +11,9 @@
 #include <string.h>
 
 static const cli_verb *const verbs[] = {
-    &verb_train, &verb_eval,    &verb_predict, &verb_encode,  &verb_info,  &verb_validate,
-    &verb_plan,  &verb_convert, &verb_plugins, &verb_devices, &verb_bench,
+    &verb_train,   &verb_eval,     &verb_predict, &verb_encode,  &verb_info,
+    &verb_diff,    &verb_validate, &verb_plan,    &verb_convert, &verb_merge,
+    &verb_plugins, &verb_devices,  &verb_bench,
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

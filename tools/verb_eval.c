@@ -65,20 +65,48 @@ static scl_status choose_split(const evaluation *e, const cli_args *args, scl_sp
     return scl_fail(err, SCL_BAD_CONFIG, "--split must be train, val or test, found %s", given);
 }
 
-/* A run file judges its base as it is; anything else is a tuned model. */
-static scl_status read_model(evaluation *e, const cli_args *args, scl_error *err)
+static bool is_run_file(const char *path)
 {
-    const char *given = args->words[0];
-    scl_tuned_model *m = &e->model;
-    const char *extension = scl_path_extension(given);
-    if (strcmp(extension, ".yaml") == 0 || strcmp(extension, ".yml") == 0) {
-        scl_run_config_load(&m->config, given, args->words + 1, args->word_count - 1);
-        return scl_run_plugins_open(&m->config, &m->plugins, err);
-    }
-    scl_tuned_source source = {.checkpoint = given,
-                               .settings = args->words + 1,
-                               .setting_count = args->word_count - 1,
-                               .with_losses = true};
+    const char *extension = scl_path_extension(path);
+    return strcmp(extension, ".yaml") == 0 || strcmp(extension, ".yml") == 0;
+}
+
+/* A run file judges its model as it is before training. `adapter` is the one it goes on from. */
+static scl_status read_run_file(scl_tuned_model *m, const cli_args *args, char **adapter,
+                                scl_error *err)
+{
+    scl_run_config_load(&m->config, args->words[0], args->words + 1, args->word_count - 1);
+    SCL_TRY(scl_run_plugins_open(&m->config, &m->plugins, err));
+    if (m->config.adapter_from == NULL)
+        return SCL_OK;
+    *adapter = scl_strdup(m->config.adapter_from);
+    scl_tuned_model_close(m);
+    return *adapter != NULL ? SCL_OK : scl_out_of_memory(err, 256, "a path");
+}
+
+static scl_status read_over_run_file(scl_tuned_model *m, const cli_args *args, const char *adapter,
+                                     scl_error *err)
+{
+    const scl_tuned_source source = {.adapter = adapter,
+                                     .run_file = args->words[0],
+                                     .settings = args->words + 1,
+                                     .setting_count = args->word_count - 1,
+                                     .with_losses = true};
+    return scl_tuned_model_read(m, &source, err);
+}
+
+/* A run's folder or a tuned file. */
+static scl_status read_tuned(scl_tuned_model *m, const cli_args *args, scl_error *err)
+{
+    const scl_tuned_source source = {.checkpoint = args->words[0],
+                                     .settings = args->words + 1,
+                                     .setting_count = args->word_count - 1,
+                                     .with_losses = true};
+    if (cli_given(args, "--adapter"))
+        return scl_fail(err, SCL_BAD_CONFIG,
+                        "--adapter goes with a run file (.yaml), which says what to judge it on; "
+                        "found %s",
+                        args->words[0]);
     SCL_TRY(scl_tuned_model_read(m, &source, err));
     return m->used_adaptation != NULL
                ? SCL_OK
@@ -86,7 +114,22 @@ static scl_status read_model(evaluation *e, const cli_args *args, scl_error *err
                           "%s: expected a run's folder, a file that samcl train wrote, or a run "
                           "file (.yaml), found a checkpoint: name it in a run file as "
                           "model.checkpoint",
-                          given);
+                          args->words[0]);
+}
+
+static scl_status read_model(evaluation *e, const cli_args *args, scl_error *err)
+{
+    const char *given = cli_value(args, "--adapter");
+    char *named = NULL;
+    if (!is_run_file(args->words[0]))
+        return read_tuned(&e->model, args, err);
+    if (given == NULL)
+        SCL_TRY(read_run_file(&e->model, args, &named, err));
+    scl_status status = SCL_OK;
+    if (given != NULL || named != NULL)
+        status = read_over_run_file(&e->model, args, given != NULL ? given : named, err);
+    scl_free(named);
+    return status;
 }
 
 static scl_status write_json(const evaluation *e, scl_error *err)
@@ -173,6 +216,7 @@ static scl_status run(const cli_args *args, scl_error *err)
 }
 
 static const cli_option options[] = {
+    {"--adapter", "FILE", "over the base of FILE.yaml: of samcl train, peft or Sam_LoRA", false},
     {"--split", "NAME", "train, val or test; default: test if there is one, else val", false},
     {"--out", "FOLDER", "for scores.json and samples.png; default: eval-SPLIT in the run's folder",
      false},
@@ -182,10 +226,12 @@ static const cli_option options[] = {
 const cli_verb verb_eval = {
     .name = "eval",
     .summary = "scores of the base model and of the tuned one on the same images",
-    .usage = "RUN | FILE.safetensors | FILE.yaml  [key=value …]",
+    .usage = "RUN | FILE.safetensors | FILE.yaml [--adapter FILE]  [key=value …]",
     .notes =
         "A run's folder stands for its best checkpoint. A run file judges its model as it is,\n"
-        "before training. A key=value sets a key of the run file: data.test.images=…",
+        "before training; with --adapter also an adapter over it, whose own parameters count and "
+        "not\n"
+        "the run file's. A key=value sets a key of the run file: data.test.images=…",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .most_words = CLI_MAX_VALUES,

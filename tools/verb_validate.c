@@ -7,6 +7,7 @@
 #include "data/batch.h"
 #include "plugin/adaptation.h"
 #include "step/step_graph.h"
+#include "tuned/start.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -191,6 +192,7 @@ static scl_status check_step(run_check *c, scl_error *err)
     if (c->model.catalog == NULL)
         return err->status;
     SCL_TRY(scl_run_plugins_check_model(&c->plugins, c->model.catalog, err));
+    SCL_TRY(scl_tuned_start(&c->plugins, &c->model, err));
     describe_model(c);
     scl_step_graph step = {0};
     scl_step_options step_options = {
