@@ -275,6 +275,7 @@ static void info_describes_tuned_files(void **state)
     assert_string_equal(cJSON_GetObjectItem(whole, "adapter")->valuestring, "full");
     cJSON_Delete(list);
     EXPECT(0, "best_metric        0.75", "info", "lora.safetensors");
+    EXPECT(0, "losses             dice\n  optimizer          adamw\n", "info", "lora.safetensors");
 }
 
 static void info_describes_run_folders(void **state)
