@@ -25,9 +25,20 @@ static void print_message(void *user, scl_log_level level, const char *text)
     fprintf(stderr, "%s%s\n", level == SCL_LOG_WARN ? "warning: " : "", text);
 }
 
+static void show_work(const char *what, size_t done, size_t total)
+{
+    static terminal_bar bar;
+    static const char *last;
+    if (last != what || bar.total != total || done <= 1)
+        bar = terminal_bar_start(total, 0);
+    last = what;
+    terminal_bar_update(&bar, done, what);
+}
+
 void terminal_start_log(void)
 {
     scl_log_add_sink(print_message, NULL);
+    scl_progress_set_sink(show_work);
 }
 
 void terminal_stop_log(void)

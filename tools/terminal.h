@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The library's messages go to stderr from now on, without disturbing a bar. */
+/* The library's messages go to stderr from now on, without disturbing a bar, and its long work gets
+ * one. */
 void terminal_start_log(void);
 void terminal_stop_log(void);
 

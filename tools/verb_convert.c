@@ -27,7 +27,7 @@ const cli_verb verb_convert = {
     .notes =
         "A whole model; an adapter of its own is merged into it:\n"
         "meta      one file for segment-anything, .pth or .safetensors; in Python:\n"
-        "          sam_model_registry[\"vit_b\"](PATH), of a .pth\n"
+        "          segment_anything.build_sam_vit_b(PATH), of a .pth\n"
         "hf        a folder with config.json and model.safetensors; in Python:\n"
         "          transformers.SamModel.from_pretrained(PATH)\n"
         "\n"

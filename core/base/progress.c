@@ -149,3 +149,16 @@ size_t scl_progress_text(const scl_progress *progress, int columns, char *text, 
     add_cut(&l, tail, left);
     return l.used;
 }
+
+static scl_progress_sink told;
+
+void scl_progress_set_sink(scl_progress_sink sink)
+{
+    told = sink;
+}
+
+void scl_progress_tell(const char *what, size_t done, size_t total)
+{
+    if (told != NULL)
+        told(what, done, total);
+}

@@ -1,5 +1,5 @@
-/* progress.h — the text of a progress line: bar, counts, time gone and time left. It prints
- * nothing. */
+/* progress.h — the text of a progress line: bar, counts, time gone and time left; and where long
+ * work inside the library is told of. It prints nothing. */
 #ifndef SCL_BASE_PROGRESS_H
 #define SCL_BASE_PROGRESS_H
 
@@ -28,5 +28,12 @@ size_t scl_progress_text(const scl_progress *progress, int columns, char *text, 
 /* "mm:ss", "h:mm:ss" or "3d 04h"; "--:--" for NaN, infinity and negative values. */
 #define SCL_DURATION_TEXT 32
 void scl_duration_text(double seconds, char text[SCL_DURATION_TEXT]);
+
+/* Told of work that may take seconds and knows its length, such as reading weights, by the thread
+ * that works. The program sets it before any; NULL: nobody is told. */
+typedef void (*scl_progress_sink)(const char *what, size_t done, size_t total);
+
+void scl_progress_set_sink(scl_progress_sink sink);
+void scl_progress_tell(const char *what, size_t done, size_t total);
 
 #endif

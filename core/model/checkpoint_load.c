@@ -2,6 +2,7 @@
 #include "model/checkpoint.h"
 
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/str.h"
 #include "io/resize.h"
 #include "model/checkpoint_names.h"
@@ -247,9 +248,11 @@ static scl_status load_all(loader *l, scl_tensor *const *params, size_t count, s
     l->used = scl_calloc(l->weights->count, sizeof *l->used);
     scl_status status = l->used == NULL ? scl_out_of_memory(err, l->weights->count, "a checkpoint")
                                         : scl_checkpoint_verify(l->weights, err);
-    for (size_t i = 0; i < count && status == SCL_OK; i++)
+    for (size_t i = 0; i < count && status == SCL_OK; i++) {
         if (params[i]->kind == SCL_TENSOR_PARAM)
             status = load_param(l, params[i], err);
+        scl_progress_tell("reading weights", i + 1, count);
+    }
     if (status == SCL_OK)
         status = report(l, err);
     scl_free(l->used);

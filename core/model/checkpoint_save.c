@@ -1,4 +1,5 @@
 /* checkpoint_save.c — parameters from the store to safetensors files. */
+#include "base/progress.h"
 #include "base/str.h"
 #include "io/pth.h"
 #include "io/safetensors.h"
@@ -82,6 +83,7 @@ static void close_saver(saver *s)
 static scl_status fetch(void *user, size_t index, const uint8_t **data, scl_error *err)
 {
     saver *s = user;
+    scl_progress_tell("writing weights", index, s->count);
     *data = (const uint8_t *)s->values;
     return scl_store_read(s->store, s->entries[index], s->values, err);
 }
@@ -121,6 +123,7 @@ scl_status scl_checkpoint_save_entries(const char *path, const scl_store_entry *
         status = scl_ends_with(path, ".pth")
                      ? scl_pth_write_fetched(path, s.weights, count, fetch, &s, err)
                      : write_with_checksum(&s, path, metadata, metadata_count, err);
+    scl_progress_tell("writing weights", count, count);
     close_saver(&s);
     return status;
 }
