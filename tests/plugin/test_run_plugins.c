@@ -220,72 +220,71 @@ static void assert_build_fails(const char *text, scl_task task, scl_status statu
     plugin_run_close(&run);
 }
 
+/* What `how` of faulty_loss asks for, and what is said of it. */
+static const struct {
+    const char *how, *words;
+    scl_status status;
+} faults_of_losses[] = {
+    {"null", "it returned no tensor and gave no reason", SCL_PLUGIN},
+    {"wrong_shape",
+     "it must return one float32 value per mask: 2, returned float32 of shape [2, 3, 7, 5]",
+     SCL_PLUGIN},
+    {"int_values",
+     "it must return one float32 value per mask: 2, returned int32 of shape [2, 7, 5]", SCL_PLUGIN},
+    {"bad_mul", "mul: shapes [2, 3, 7, 5] and [4] do not broadcast", SCL_PLUGIN},
+    {"own_words", "write another loss", SCL_BAD_CONFIG},
+    {"no_words", "it failed and gave no reason", SCL_BAD_CONFIG},
+    {"makes_param",
+     "param: a loss has no parameters to train, nor has a derivative; only an adapter "
+     "may make some",
+     SCL_PLUGIN},
+    {"bad_reshape", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
+     SCL_PLUGIN},
+    {"no_dims", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
+     SCL_PLUGIN},
+    {"minus_shape", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
+     SCL_PLUGIN},
+    {"bad_axis", "softmax: no axis 4", SCL_PLUGIN},
+    {"int_softmax",
+     "softmax: needs float32 values, found int32 class ids; one_hot makes float32 of them",
+     SCL_PLUGIN},
+    {"int_linear",
+     "linear: needs float32 values, found int32 class ids; one_hot makes float32 of them",
+     SCL_PLUGIN},
+    {"bad_concat", "concat: needs 1 to 1024 tensors", SCL_PLUGIN},
+    {"bad_slice", "slice: needs a start of at least 0 and a count of at least 1", SCL_PLUGIN},
+    {"bad_sum", "sum: 6 axes from 1 of shape [2, 3, 7, 5]", SCL_PLUGIN},
+    {"bad_dim", "dim: shape [2, 3, 7, 5] has no axis -5", SCL_PLUGIN},
+    {"big_hot", "one_hot: at most 65536 classes", SCL_PLUGIN},
+    {"no_values", "constant: no values given", SCL_PLUGIN},
+    {"bad_clamp", "clamp: low 2 is above high 1", SCL_PLUGIN},
+    {"even_pool", "avg_pool: needs float32 planes [..., H, W] and an odd kernel of at most 16384",
+     SCL_PLUGIN},
+    {"bad_cumsum", "cumsum: needs float32 values and one of their axes, found axis 4", SCL_PLUGIN},
+    {"int_argsort", "argsort: needs float32 values", SCL_PLUGIN},
+    {"no_order", "reorder: needs float32 values and their order from argsort, of one shape",
+     SCL_PLUGIN},
+    {"other_order", "reorder: needs float32 values and their order from argsort, of one shape",
+     SCL_PLUGIN},
+    {"flat_distance", "distance: needs float32 planes [..., H, W] with sides of at most 16384",
+     SCL_PLUGIN},
+    {"adds_loss", "add_loss: only an adapter adds to the loss, and no derivative", SCL_PLUGIN},
+    {"big_top",
+     "top_k: needs float32 values, and k from 1 to the size of the last axis; found k 6, shape "
+     "[2, 3, 7, 5]",
+     SCL_PLUGIN},
+    {"bad_matmul", "matmul: [6, 35] does not fit [1] transposed", SCL_PLUGIN},
+};
+
 static void what_a_loss_does_wrong_is_said(void **state)
 {
     (void)state;
-    static const struct {
-        const char *how, *words;
-        scl_status status;
-    } faults[] = {
-        {"null", "it returned no tensor and gave no reason", SCL_PLUGIN},
-        {"wrong_shape",
-         "it must return one float32 value per mask: 2, returned float32 of shape [2, 3, 7, 5]",
-         SCL_PLUGIN},
-        {"int_values",
-         "it must return one float32 value per mask: 2, returned int32 of shape [2, 7, 5]",
-         SCL_PLUGIN},
-        {"bad_mul", "mul: shapes [2, 3, 7, 5] and [4] do not broadcast", SCL_PLUGIN},
-        {"own_words", "write another loss", SCL_BAD_CONFIG},
-        {"no_words", "it failed and gave no reason", SCL_BAD_CONFIG},
-        {"makes_param",
-         "param: a loss has no parameters to train, nor has a derivative; only an adapter "
-         "may make some",
-         SCL_PLUGIN},
-        {"bad_reshape", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
-         SCL_PLUGIN},
-        {"no_dims", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
-         SCL_PLUGIN},
-        {"minus_shape", "reshape: needs 1 to 5 dimensions of at least 1, and at most 2^40 values",
-         SCL_PLUGIN},
-        {"bad_axis", "softmax: no axis 4", SCL_PLUGIN},
-        {"int_softmax",
-         "softmax: needs float32 values, found int32 class ids; one_hot makes float32 of them",
-         SCL_PLUGIN},
-        {"int_linear",
-         "linear: needs float32 values, found int32 class ids; one_hot makes float32 of them",
-         SCL_PLUGIN},
-        {"bad_concat", "concat: needs 1 to 1024 tensors", SCL_PLUGIN},
-        {"bad_slice", "slice: needs a start of at least 0 and a count of at least 1", SCL_PLUGIN},
-        {"bad_sum", "sum: 6 axes from 1 of shape [2, 3, 7, 5]", SCL_PLUGIN},
-        {"bad_dim", "dim: shape [2, 3, 7, 5] has no axis -5", SCL_PLUGIN},
-        {"big_hot", "one_hot: at most 65536 classes", SCL_PLUGIN},
-        {"no_values", "constant: no values given", SCL_PLUGIN},
-        {"bad_clamp", "clamp: low 2 is above high 1", SCL_PLUGIN},
-        {"even_pool",
-         "avg_pool: needs float32 planes [..., H, W] and an odd kernel of at most 16384",
-         SCL_PLUGIN},
-        {"bad_cumsum", "cumsum: needs float32 values and one of their axes, found axis 4",
-         SCL_PLUGIN},
-        {"int_argsort", "argsort: needs float32 values", SCL_PLUGIN},
-        {"no_order", "reorder: needs float32 values and their order from argsort, of one shape",
-         SCL_PLUGIN},
-        {"other_order", "reorder: needs float32 values and their order from argsort, of one shape",
-         SCL_PLUGIN},
-        {"flat_distance", "distance: needs float32 planes [..., H, W] with sides of at most 16384",
-         SCL_PLUGIN},
-        {"adds_loss", "add_loss: only an adapter adds to the loss, and no derivative", SCL_PLUGIN},
-        {"big_top",
-         "top_k: needs float32 values, and k from 1 to the size of the last axis; found k 6, shape "
-         "[2, 3, 7, 5]",
-         SCL_PLUGIN},
-        {"bad_matmul", "matmul: [6, 35] does not fit [1] transposed", SCL_PLUGIN},
-    };
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    for (size_t i = 0; i < sizeof faults_of_losses / sizeof faults_of_losses[0]; i++) {
         char text[512], expected[256];
         snprintf(text, sizeof text, RUN_HEAD "losses: [{use: faulty_loss, params: {how: %s}}]\n",
-                 faults[i].how);
-        snprintf(expected, sizeof expected, "loss faulty_loss: %s", faults[i].words);
-        assert_build_fails(text, SCL_TASK_MULTICLASS, faults[i].status, expected);
+                 faults_of_losses[i].how);
+        snprintf(expected, sizeof expected, "loss faulty_loss: %s", faults_of_losses[i].words);
+        assert_build_fails(text, SCL_TASK_MULTICLASS, faults_of_losses[i].status, expected);
     }
 }
 
