@@ -1,6 +1,8 @@
-/* verb_plugins.c — samcl plugins: the losses and adapters there are, and their parameters. */
+/* verb_plugins.c — samcl plugins: the losses and adapters there are, and new ones. */
 #include "cli.h"
+#include "plugin_folder.h"
 
+#include "base/str.h"
 #include "config/values.h"
 #include "plugin/host.h"
 #include "plugin/search.h"
@@ -83,28 +85,67 @@ static scl_status show(const char *name, scl_error *err)
     return SCL_OK;
 }
 
+/* ------------------------------------------------------------------ the verb */
+
+static scl_status write_new(const cli_args *args, scl_error *err)
+{
+    const char *kind = args->word_count > 1 ? args->words[1] : "";
+    bool loss = strcmp(kind, "loss") == 0;
+    if (args->word_count != 3 || (!loss && strcmp(kind, "adapter") != 0))
+        return scl_fail(err, SCL_BAD_CONFIG,
+                        "expected `samcl plugins new loss NAME` or `samcl plugins new adapter "
+                        "NAME`%s%s%s",
+                        kind[0] != '\0' ? ", found `" : "", kind, kind[0] != '\0' ? "`" : "");
+    return plugin_folder_write(loss ? SCL_PLUGIN_LOSS : SCL_PLUGIN_ADAPTER, args->words[2],
+                               cli_value(args, "--out"), err);
+}
+
+static scl_status wrong_action(const cli_args *args, scl_error *err)
+{
+    static const char *const actions[] = {"list", "show", "new"};
+    const char *near = scl_nearest_name(args->words[0], actions, sizeof actions / sizeof *actions);
+    return scl_fail(err, SCL_BAD_CONFIG,
+                    "expected `samcl plugins list`, `samcl plugins show NAME` or `samcl plugins "
+                    "new loss|adapter NAME`, found `%s`%s%s%s",
+                    args->words[0], near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                    near != NULL ? "?" : "");
+}
+
 static scl_status run(const cli_args *args, scl_error *err)
 {
-    if (args->word_count == 0)
+    const char *action = args->word_count > 0 ? args->words[0] : "list";
+    if (cli_given(args, "--out") && strcmp(action, "new") != 0)
+        return scl_fail(err, SCL_BAD_CONFIG, "--out is for `samcl plugins new` only");
+    if (strcmp(action, "list") == 0 && args->word_count < 2)
         return print_all(err);
-    if (strcmp(args->words[0], "show") != 0 || args->word_count != 2)
-        return scl_fail(err, SCL_BAD_CONFIG,
-                        "expected `samcl plugins` or `samcl plugins show NAME`, found `%s`",
-                        args->words[0]);
-    return show(args->words[1], err);
+    if (strcmp(action, "show") == 0 && args->word_count == 2)
+        return show(args->words[1], err);
+    if (strcmp(action, "new") == 0)
+        return write_new(args, err);
+    return wrong_action(args, err);
 }
+
+static const cli_option options[] = {
+    {"--out", "FOLDER", "new: the folder NAME is made in this one, instead of here", false},
+};
 
 const cli_verb verb_plugins = {
     .name = "plugins",
-    .summary = "lists losses and adapters, and shows their parameters",
-    .usage = "[show NAME]",
-    .most_words = 2,
+    .summary = "lists and shows losses and adapters, and begins new ones",
+    .usage = "[list | show NAME | new loss|adapter NAME [--out FOLDER]]",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .most_words = 3,
     .notes =
         "NAME is what a run file's `use:` takes: a name, or the path of a .so file.\n"
         "Plugins are looked for in the folders of SAMCL_PLUGIN_PATH, then beside the program.\n"
         "\n"
+        "`new` writes a folder NAME with a plugin that builds, and a run file that uses it. The\n"
+        "plugin is a formula to start from: change it.\n"
+        "\n"
         "examples:\n"
         "  samcl plugins\n"
-        "  samcl plugins show lora",
+        "  samcl plugins show lora\n"
+        "  samcl plugins new loss smooth_bce && make -C smooth_bce",
     .run = run,
 };

@@ -89,7 +89,7 @@ static scl_status check_kind(const scl_plugin *plugin, uint32_t wanted, scl_erro
     return SCL_OK;
 }
 
-static bool is_id(const char *id)
+bool scl_plugin_is_id(const char *id)
 {
     bool right = id != NULL && id[0] >= 'a' && id[0] <= 'z' && strlen(id) <= MAX_ID;
     for (const char *p = id; right && *p != '\0'; p++)
@@ -99,11 +99,9 @@ static bool is_id(const char *id)
 
 static scl_status check_id(const scl_plugin *plugin, const char *name, scl_error *err)
 {
-    if (!is_id(plugin->id))
-        return scl_fail(err, SCL_PLUGIN,
-                        "its id must be lower-case letters, digits and _, begin with a letter and "
-                        "have at most %d characters, found `%.80s`",
-                        MAX_ID, plugin->id != NULL ? plugin->id : "");
+    if (!scl_plugin_is_id(plugin->id))
+        return scl_fail(err, SCL_PLUGIN, "its id must be " SCL_PLUGIN_ID_RULE ", found `%.80s`",
+                        plugin->id != NULL ? plugin->id : "");
     if (name != NULL && strcmp(plugin->id, name) != 0)
         return scl_fail(err, SCL_PLUGIN,
                         "its id is `%s`, expected `%s` as its file is named: name "

@@ -77,7 +77,10 @@ static void wrong_usage_is_told(void **state)
     EXPECT(2, "expected a file or folder", "info");
     EXPECT(2, "expected a run file", "validate");
     EXPECT(2, "samcl plugins show NAME", "plugins", "show");
-    EXPECT(2, "samcl plugins show NAME", "plugins", "list");
+    EXPECT(2, "did you mean show?", "plugins", "shwo");
+    EXPECT(2, "new adapter NAME", "plugins", "new");
+    EXPECT(2, "found `los`", "plugins", "new", "los", "mine");
+    EXPECT(2, "--out is for", "plugins", "list", "--out", "here");
     outcome o = program_run((const char *const[]){NULL});
     assert_int_equal(o.code, 2);
     assert_non_null(strstr(o.err, "samcl <verb>"));
@@ -517,10 +520,27 @@ static void every_mistake_of_a_run_is_told(void **state)
 
 /* ---- plugins */
 
+static void new_plugins_are_written_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    EXPECT(2, "found \"Bad-Name\"", "plugins", "new", "loss", "Bad-Name");
+    EXPECT(2, "there is a plugin `dice` already", "plugins", "new", "loss", "dice");
+    EXPECT(2, "found a#b", "plugins", "new", "loss", "fresh", "--out", "a#b");
+    EXPECT(1, "No such file or directory", "plugins", "new", "loss", "fresh", "--out", "nowhere");
+    size_t before = program_count_files();
+    EXPECT(0, "samcl plugins check fresh/fresh.so", "plugins", "new", "loss", "fresh");
+    assert_int_equal(program_count_files(), before + 6);
+    EXPECT(2, "nothing is overwritten", "plugins", "new", "adapter", "fresh");
+    program_limit_files(1000);
+    EXPECT(1, "fresh2.c", "plugins", "new", "adapter", "fresh2");
+    program_limit_files(0);
+}
+
 static void plugins_are_listed_and_shown(void **state)
 {
     (void)state;
     EXPECT(0, "adapter  lora", "plugins");
+    EXPECT(0, "adapter  lora", "plugins", "list");
     EXPECT(0, "loss     dice", "plugins");
     EXPECT(0, "rank: ", "plugins", "show", "lora");
     EXPECT(0, "smooth: ", "plugins", "show", "dice");
@@ -555,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_right_run_file_is_described),
         cmocka_unit_test(every_mistake_of_a_run_is_told),
         cmocka_unit_test(plugins_are_listed_and_shown),
+        cmocka_unit_test(new_plugins_are_written_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

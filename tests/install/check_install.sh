@@ -50,6 +50,22 @@ SAMCL_PLUGIN_PATH=$plugins "$build/tests/plugin_driver" adapter lora >>"$work/op
 [ "$(cat "$work/opened")" = "log_cosh_dice $plugins/log_cosh_dice.so
 lora $plugins/lora.so" ] || fail "the installed plugins do not open"
 
+# Plugins that `samcl plugins new` began, by the headers of the samcl that did and by pkg-config's.
+for kind in loss adapter; do
+    "$prefix/bin/samcl" plugins new $kind fresh_$kind --out "$work" >>"$work/log"
+    folder=$work/fresh_$kind
+    grep -qx "HEADERS = $prefix/include" "$folder/Makefile" || fail "not the headers of $prefix"
+    for headers in "$prefix/include" /nowhere; do
+        make -s -B -C "$folder" CC="$CC" HEADERS="$headers"
+        [ "$("$build/tests/plugin_driver" $kind "$folder/fresh_$kind.so")" = \
+          "fresh_$kind $folder/fresh_$kind.so" ] || fail "what make built in $folder does not open"
+    done
+    cmake -S "$folder" -B "$folder/build" -DCMAKE_PREFIX_PATH="$prefix" >>"$work/log"
+    cmake --build "$folder/build" >>"$work/log"
+    "$build/tests/plugin_driver" $kind "$folder/build/fresh_$kind.so" >>"$work/log" ||
+        fail "what CMake built in $folder does not open"
+done
+
 # What is exported: the library's public functions, and the one function of a plugin.
 for symbol in $(nm -D --defined-only "$libdir/libsamcl.so" | awk '$2 ~ /[TDBRVW]/ { print $3 }'); do
     grep -q "SCL_API .*[ *]$symbol(" "$prefix/include/samcl/samcl.h" ||
