@@ -3,12 +3,14 @@
 #include "terminal.h"
 #include "threads.h"
 
+#include "base/guest.h"
 #include "base/str.h"
 #include "samcl/samcl.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const cli_verb *const verbs[] = {
     &verb_train,   &verb_eval,     &verb_predict, &verb_encode,  &verb_info,
@@ -83,6 +85,7 @@ int main(int argc, char **argv)
         printf("samcl %s\n", scl_version());
         return SCL_OK;
     }
+    scl_guest_report_crashes(STDERR_FILENO);
     terminal_start_log();
     threads_spread();
     scl_status status = run(argc - 1, argv + 1, &err);

@@ -1,6 +1,7 @@
 /* Random values, and the ops that plugins bring. */
 #include "reference/reference.h"
 
+#include "base/guest.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -39,5 +40,7 @@ void reference_own(const reference_args *a)
                                    .outputs = (void *const *)a->out,
                                    .ints = own->ints,
                                    .floats = own->floats};
+    scl_guest outer = scl_guest_enter(own->label, "the reference function of its own op");
     own->op.reference(&values);
+    scl_guest_leave(outer);
 }

@@ -16,8 +16,7 @@ static bool trains(void *user, const char *parameter)
     bool any = scl_patterns_match(&plugins->config->train_also, parameter) != 0;
     for (size_t i = 0; i < plugins->adapter_count; i++) {
         scl_run_plugin *adapter = &plugins->adapters[i];
-        bool by_adapter = adapter->file.facts.adapter.trains != NULL &&
-                          adapter->file.facts.adapter.trains(adapter->params, parameter) != 0;
+        bool by_adapter = scl_adapter_trains(adapter, parameter);
         adapter->trained += by_adapter;
         any |= by_adapter;
     }

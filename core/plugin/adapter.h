@@ -14,6 +14,9 @@ bool scl_adapter_has_tokens(const scl_run_plugin *adapter, const scl_site *site)
 /* Whether it wraps the site and a row of its result may come from others there. */
 bool scl_adapter_mixes_rows(const scl_run_plugin *adapter, const scl_site *site);
 
+/* Whether it trains the model's own parameter of this name. */
+bool scl_adapter_trains(const scl_run_plugin *adapter, const char *parameter);
+
 /* scl_plugin_builder_begin for it: what is built is named after both. */
 bool scl_adapter_begin(scl_plugin_builder *builder, const scl_run_plugin *adapter, scl_graph *graph,
                        const scl_site *site);

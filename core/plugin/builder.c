@@ -470,7 +470,10 @@ bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph,
     builder->table.host = builder;
     builder->table.training = graph->training;
     builder->outer_scope = scl_graph_scope(graph, who);
-    return graph->error.status == SCL_OK;
+    if (graph->error.status != SCL_OK)
+        return false;
+    builder->outer_guest = scl_guest_enter(file->path, graph->scope);
+    return true;
 }
 
 /* A tensor kept from an earlier build must not get into this graph. */
@@ -500,4 +503,5 @@ void scl_plugin_builder_end(scl_plugin_builder *builder)
     if (g->error.status == SCL_FAILED)
         g->error.status = SCL_PLUGIN;
     g->scope = builder->outer_scope;
+    scl_guest_leave(builder->outer_guest);
 }

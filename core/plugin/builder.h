@@ -6,6 +6,7 @@
 #ifndef SCL_PLUGIN_BUILDER_H
 #define SCL_PLUGIN_BUILDER_H
 
+#include "base/guest.h"
 #include "graph/ops.h"
 #include "plugin/host.h"
 
@@ -15,12 +16,14 @@ typedef struct scl_plugin_builder {
     const scl_plugin_file *file; /* the plugin; outlives the graph */
     const char *site; /* an adapter's, whose parameters are named below it; NULL: none are made */
     const char *outer_scope;
+    scl_guest outer_guest;
 } scl_plugin_builder;
 
 #define SCL_PLUGIN_WHO 256 /* bytes that hold any `who` */
 
 /* Fills `builder`, which must not move until the end, and makes `who` ("loss dice") the scope of
- * what is built. False when the graph has failed: then neither call the plugin nor end. */
+ * what is built. Until the end the plugin is the guest that runs. False when the graph has failed:
+ * then neither call the plugin nor end. */
 bool scl_plugin_builder_begin(scl_plugin_builder *builder, scl_graph *graph,
                               const scl_plugin_file *file, const char *who, const char *site);
 

@@ -1,6 +1,7 @@
 #include "plugin/host.h"
 
 #include "base/file.h"
+#include "base/guest.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "plugin/search.h"
@@ -48,10 +49,29 @@ static scl_status hash_code(scl_plugin_file *file, scl_error *err)
     return SCL_OK;
 }
 
+/* Its initialisers run. */
+static void *load_code(const char *path)
+{
+    scl_guest outer = scl_guest_enter(path, "being loaded");
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    scl_guest_leave(outer);
+    return handle;
+}
+
+static const scl_plugin *call_entry(const char *path, void *symbol)
+{
+    scl_plugin_entry entry; /* ISO C has no conversion between the two kinds of pointer */
+    memcpy(&entry, &symbol, sizeof entry);
+    scl_guest outer = scl_guest_enter(path, SCL_PLUGIN_ENTRY_NAME);
+    const scl_plugin *found = entry();
+    scl_guest_leave(outer);
+    return found;
+}
+
 static scl_status load(scl_plugin_file *file, uint32_t kind, const char *name, scl_error *err)
 {
     SCL_TRY(check_file(file->path, err));
-    file->handle = dlopen(file->path, RTLD_NOW | RTLD_LOCAL);
+    file->handle = load_code(file->path);
     if (file->handle == NULL)
         return scl_fail(err, SCL_PLUGIN, "it cannot be loaded: %s", loader_words(file->path));
     void *symbol = dlsym(file->handle, SCL_PLUGIN_ENTRY_NAME);
@@ -59,9 +79,7 @@ static scl_status load(scl_plugin_file *file, uint32_t kind, const char *name, s
         return scl_fail(err, SCL_PLUGIN,
                         "it has no function " SCL_PLUGIN_ENTRY_NAME ": it is no samcl plugin, or "
                         "one for another samcl");
-    scl_plugin_entry entry; /* ISO C has no conversion between the two kinds of pointer */
-    memcpy(&entry, &symbol, sizeof entry);
-    SCL_TRY(scl_plugin_check(entry(), kind, name, &file->facts, err));
+    SCL_TRY(scl_plugin_check(call_entry(file->path, symbol), kind, name, &file->facts, err));
     return hash_code(file, err);
 }
 
