@@ -2,10 +2,13 @@
 #include "cli.h"
 #include "plugin_folder.h"
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "config/values.h"
+#include "kit/kit.h"
 #include "plugin/host.h"
 #include "plugin/search.h"
+#include "registry.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -85,6 +88,39 @@ static scl_status show(const char *name, scl_error *err)
     return SCL_OK;
 }
 
+/* ------------------------------------------------------------------ check */
+
+#define CHECK_SECONDS 60
+
+static void print_finding(void *user, const scl_kit_finding *finding)
+{
+    (void)user;
+    printf("%-6s  %-10s  %s\n", finding->failed ? "failed" : "ok", finding->check, finding->text);
+    fflush(stdout);
+}
+
+static scl_status check(const cli_args *args, scl_error *err)
+{
+    double limit = CHECK_SECONDS;
+    const char *device = cli_value(args, "--device"), *given = cli_value(args, "--limit");
+    if (given != NULL)
+        SCL_TRY(cli_numbers("--limit", given, 1, &limit, err));
+    if (!(limit >= 1 && limit <= 3600))
+        return scl_fail(err, SCL_BAD_CONFIG, "--limit: expected 1 to 3600 seconds, found %s",
+                        given);
+    char *path = NULL;
+    SCL_TRY(scl_plugin_find_file(args->words[1], &path, err));
+    const scl_kit_options options = {.path = path != NULL ? path : args->words[1],
+                                     .device = device != NULL ? device : "auto",
+                                     .limit = (unsigned)limit,
+                                     .open = scl_device_open,
+                                     .close = scl_device_close,
+                                     .report = print_finding};
+    scl_status status = scl_kit_run(&options, err);
+    scl_free(path);
+    return status;
+}
+
 /* ------------------------------------------------------------------ the verb */
 
 static scl_status write_new(const cli_args *args, scl_error *err)
@@ -102,11 +138,11 @@ static scl_status write_new(const cli_args *args, scl_error *err)
 
 static scl_status wrong_action(const cli_args *args, scl_error *err)
 {
-    static const char *const actions[] = {"list", "show", "new"};
+    static const char *const actions[] = {"list", "show", "new", "check"};
     const char *near = scl_nearest_name(args->words[0], actions, sizeof actions / sizeof *actions);
     return scl_fail(err, SCL_BAD_CONFIG,
-                    "expected `samcl plugins list`, `samcl plugins show NAME` or `samcl plugins "
-                    "new loss|adapter NAME`, found `%s`%s%s%s",
+                    "expected `samcl plugins list`, `samcl plugins show NAME`, `samcl plugins new "
+                    "loss|adapter NAME` or `samcl plugins check FILE.so`, found `%s`%s%s%s",
                     args->words[0], near != NULL ? "; did you mean " : "", near != NULL ? near : "",
                     near != NULL ? "?" : "");
 }
@@ -116,10 +152,15 @@ static scl_status run(const cli_args *args, scl_error *err)
     const char *action = args->word_count > 0 ? args->words[0] : "list";
     if (cli_given(args, "--out") && strcmp(action, "new") != 0)
         return scl_fail(err, SCL_BAD_CONFIG, "--out is for `samcl plugins new` only");
+    if ((cli_given(args, "--device") || cli_given(args, "--limit")) && strcmp(action, "check") != 0)
+        return scl_fail(err, SCL_BAD_CONFIG,
+                        "--device and --limit are for `samcl plugins check` only");
     if (strcmp(action, "list") == 0 && args->word_count < 2)
         return print_all(err);
     if (strcmp(action, "show") == 0 && args->word_count == 2)
         return show(args->words[1], err);
+    if (strcmp(action, "check") == 0 && args->word_count == 2)
+        return check(args, err);
     if (strcmp(action, "new") == 0)
         return write_new(args, err);
     return wrong_action(args, err);
@@ -127,12 +168,14 @@ static scl_status run(const cli_args *args, scl_error *err)
 
 static const cli_option options[] = {
     {"--out", "FOLDER", "new: the folder NAME is made in this one, instead of here", false},
+    {"--device", "DEVICE", "check: the device that is held against the reference; auto", false},
+    {"--limit", "SECONDS", "check: how long one check may take; 60", false},
 };
 
 const cli_verb verb_plugins = {
     .name = "plugins",
-    .summary = "lists and shows losses and adapters, and begins new ones",
-    .usage = "[list | show NAME | new loss|adapter NAME [--out FOLDER]]",
+    .summary = "lists, shows and checks losses and adapters, and begins new ones",
+    .usage = "[list | show NAME | new loss|adapter NAME [--out FOLDER] | check NAME]",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .most_words = 3,
@@ -143,9 +186,16 @@ const cli_verb verb_plugins = {
         "`new` writes a folder NAME with a plugin that builds, and a run file that uses it. The\n"
         "plugin is a formula to start from: change it.\n"
         "\n"
+        "`check` proves what a plugin promises: its derivative, the same values on the device and "
+        "in\n"
+        "double precision, finite values at the edges, and more, each in one line; in a process "
+        "of\n"
+        "its own, so that a crash is one of the findings. The exit code is 6 when one failed.\n"
+        "\n"
         "examples:\n"
         "  samcl plugins\n"
         "  samcl plugins show lora\n"
-        "  samcl plugins new loss smooth_bce && make -C smooth_bce",
+        "  samcl plugins new loss smooth_bce && make -C smooth_bce\n"
+        "  samcl plugins check smooth_bce/smooth_bce.so",
     .run = run,
 };

@@ -15,8 +15,8 @@ scl_guest scl_guest_enter(const char *name, const char *doing);
 void scl_guest_leave(scl_guest outer);
 
 /* For programs: from now on a fatal signal (a wrong address, a division by zero, abort) while a
- * guest runs writes one sentence with its name to the descriptor, and then ends the program as
- * ever. So does SIGALRM, for who sets an alarm. */
+ * guest runs writes one sentence with its name to the descriptor, and then ends the program by that
+ * signal. So does SIGALRM, for who sets an alarm. */
 void scl_guest_report_crashes(int descriptor);
 
 /* "segmentation fault"; "signal" of one that is not of those. */

@@ -11,7 +11,7 @@
 #define ARENA_BLOCK_BYTES ((size_t)64 * 1024)
 #define ARENA_ALIGN       ((size_t)16)
 
-static atomic_long fail_countdown = -1;
+static atomic_long fail_countdown = -1, alive;
 
 static bool may_allocate(void)
 {
@@ -20,16 +20,18 @@ static bool may_allocate(void)
     return atomic_fetch_sub(&fail_countdown, 1) != 0;
 }
 
-void scl_alloc_fail_after(long countdown)
+long scl_alloc_fail_after(long countdown)
 {
-    atomic_store(&fail_countdown, countdown);
+    return atomic_exchange(&fail_countdown, countdown);
 }
 
 void *scl_calloc(size_t count, size_t size)
 {
     if (!may_allocate())
         return NULL;
-    return calloc(count > 0 ? count : 1, size > 0 ? size : 1);
+    void *memory = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
+    atomic_fetch_add(&alive, memory != NULL);
+    return memory;
 }
 
 void *scl_realloc(void *old, size_t count, size_t size)
@@ -37,11 +39,19 @@ void *scl_realloc(void *old, size_t count, size_t size)
     size_t bytes = 0;
     if (!may_allocate() || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    return realloc(old, bytes > 0 ? bytes : 1);
+    void *memory = realloc(old, bytes > 0 ? bytes : 1);
+    atomic_fetch_add(&alive, old == NULL && memory != NULL);
+    return memory;
+}
+
+long scl_alloc_count(void)
+{
+    return atomic_load(&alive);
 }
 
 void scl_free(void *memory)
 {
+    atomic_fetch_sub(&alive, memory != NULL);
     free(memory);
 }
 

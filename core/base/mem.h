@@ -18,8 +18,12 @@ char *scl_strdup(const char *text);
 /* The error every failed host allocation reports. */
 scl_status scl_out_of_memory(scl_error *err, size_t bytes, const char *what);
 
-/* Test hook: the allocation after `countdown` more fails (0: the next; negative: none). */
-void scl_alloc_fail_after(long countdown);
+/* Test hook: the allocation after `countdown` more fails (0: the next; negative: none). Returns
+ * what was left of the countdown before: negative once one has failed. */
+long scl_alloc_fail_after(long countdown);
+
+/* Allocations that are not freed: for tests of what an error leaves behind. */
+long scl_alloc_count(void);
 
 /* Grows `array` (a pointer) so that index `count` is valid; false when out of memory. */
 #define SCL_GROW(array, count, capacity)                                                           \

@@ -224,7 +224,9 @@ static scl_tensor *call_plugin(building *s, const expression_node *node)
         given.target = build(s, node->args[1]);
     if (given.logits == NULL || given.target == NULL)
         return NULL;
+    scl_guest outer = scl_guest_enter(node->loss.path, g->scope);
     scl_tensor *value = node->loss.facts.loss.build(b, node->params, &given);
+    scl_guest_leave(outer);
     value = scl_plugin_builder_result(s->host, value);
     if (value != NULL && (value->dtype != SCL_F32 || scl_shape_count(value->shape) != dims[0]))
         return scl_graph_fail(g, "it must return one float32 value per mask: %lld, returned %s",

@@ -1,0 +1,125 @@
+/* What a loss makes of masks at their edges, and of pixels that do not count. */
+#include "kit/checks.h"
+
+#include <math.h>
+
+/* The index of the first value that is not finite; `count` when all are. */
+static scl_status find_infinite(const scl_kit_trial *t, const scl_tensor *result, size_t *at,
+                                float *value, scl_error *err)
+{
+    float *values = NULL;
+    size_t count = (size_t)scl_shape_count(result->shape);
+    scl_status status = scl_kit_trial_read(t, result, &values, err);
+    for (*at = 0; status == SCL_OK && *at < count && isfinite(values[*at]);)
+        ++*at;
+    if (status == SCL_OK && *at < count)
+        *value = values[*at];
+    scl_free(values);
+    return status;
+}
+
+static scl_status check_finite(const scl_kit_trial *t, const char *scene, const char *what,
+                               scl_error *err)
+{
+    char name[160];
+    const scl_tensor *result = NULL;
+    for (size_t k = 0; (result = scl_kit_trial_result(t, k, name)) != NULL; k++) {
+        size_t at = 0;
+        float value = 0;
+        SCL_TRY(find_infinite(t, result, &at, &value, err));
+        if (at < (size_t)scl_shape_count(result->shape))
+            return scl_fail(err, SCL_PLUGIN, "%s, %s: %s at %zu is %g, expected a finite number",
+                            scene, what, name, at, (double)value);
+    }
+    return SCL_OK;
+}
+
+scl_status scl_kit_finite(scl_kit *kit, scl_str *said, scl_error *err)
+{
+    static const struct {
+        scl_kit_values values;
+        const char *what;
+    } cases[] = {{SCL_KIT_NO_OBJECT, "masks without an object"},
+                 {SCL_KIT_ALL_OBJECT, "masks that are all object"},
+                 {SCL_KIT_NO_PIXEL, "masks without a pixel that counts"},
+                 {SCL_KIT_HUGE, "logits of +-10000"}};
+    for (size_t i = 0; i < kit->scenes.count; i++) {
+        scl_kit_trial t = {0};
+        const scl_kit_scene *scene = &kit->scenes.items[i];
+        scl_status status = scl_kit_trial_make(&t, &kit->subject, scene, (scl_kit_choice){0},
+                                               kit->device, SCL_KIT_RANDOM, err);
+        for (size_t k = 0; k < sizeof cases / sizeof *cases && status == SCL_OK; k++) {
+            status = scl_kit_trial_fill(&t, cases[k].values, err);
+            if (status == SCL_OK)
+                status = scl_kit_trial_run(&t, err);
+            if (status == SCL_OK)
+                status = check_finite(&t, scene->name, cases[k].what, err);
+        }
+        scl_kit_trial_free(&t);
+        SCL_TRY(status);
+    }
+    scl_str_add(said, "finite for masks without object, all object, without a pixel that counts, "
+                      "and logits of +-10000");
+    return SCL_OK;
+}
+
+scl_status scl_kit_nan(scl_kit *kit, scl_str *said, scl_error *err)
+{
+    scl_kit_trial t = {0};
+    size_t at = 0;
+    float value = 0;
+    scl_status status = scl_kit_trial_make(&t, &kit->subject, &kit->scenes.items[0],
+                                           (scl_kit_choice){0}, kit->device, SCL_KIT_NAN, err);
+    if (status == SCL_OK)
+        status = find_infinite(&t, t.value, &at, &value, err);
+    scl_str_add(said, at == 0 ? "a logit that is NaN makes the loss NaN, so that a run stops"
+                              : "a logit that is NaN does not show in the loss");
+    scl_kit_trial_free(&t);
+    return status;
+}
+
+/* The gradient by the logits is 0 where a pixel does not count. */
+static scl_status check_zero(const scl_kit_trial *t, const char *scene, scl_error *err)
+{
+    const scl_tensor *logits = scl_graph_find(t->compiled.graph, "logits");
+    float *grad = NULL;
+    if (logits->grad == NULL)
+        return SCL_OK;
+    scl_status status = scl_kit_trial_read(t, logits->grad, &grad, err);
+    const int64_t *dim = logits->shape.dim;
+    size_t area = (size_t)(dim[2] * dim[3]), mask = (size_t)dim[1] * area;
+    for (size_t i = 0; status == SCL_OK && i < (size_t)dim[0] * mask; i++)
+        if (grad[i] != 0 && !scl_kit_counts(i / mask * area + i % area))
+            status = scl_fail(err, SCL_PLUGIN,
+                              "%s: its gradient at logit %zu, where the weight is 0, is %g, "
+                              "expected 0",
+                              scene, i, (double)grad[i]);
+    scl_free(grad);
+    return status;
+}
+
+scl_status scl_kit_hidden(scl_kit *kit, scl_str *said, scl_error *err)
+{
+    double largest = 0;
+    for (size_t i = 0; i < kit->scenes.count; i++) {
+        scl_kit_trial seen = {0}, hidden = {0};
+        const scl_kit_scene *scene = &kit->scenes.items[i];
+        const scl_kit_choice choice = {0};
+        scl_status status = scl_kit_trial_make(&seen, &kit->subject, scene, choice, kit->device,
+                                               SCL_KIT_RANDOM, err);
+        if (status == SCL_OK)
+            status = scl_kit_trial_make(&hidden, &kit->subject, scene, choice, kit->device,
+                                        SCL_KIT_HIDDEN, err);
+        if (status == SCL_OK)
+            status = scl_kit_compare(&hidden, &seen, 0, scene->name, &largest, err);
+        if (status == SCL_OK)
+            status = check_zero(&seen, scene->name, err);
+        scl_kit_trial_free(&seen);
+        scl_kit_trial_free(&hidden);
+        if (status == SCL_PLUGIN)
+            return scl_error_prefix(err, "with other logits where the weight is 0");
+        SCL_TRY(status);
+    }
+    scl_str_add(said, "other logits where the weight is 0 change no bit of value or gradient");
+    return SCL_OK;
+}
