@@ -23,6 +23,8 @@ static scl_status no_buffer(const scl_device *device, size_t bytes, cl_int code,
 scl_status cl_buffer_create(scl_device *base, size_t bytes, scl_buffer **out, scl_error *err)
 {
     cl_device *device = cl_device_of(base);
+    if (bytes > base->info.max_alloc) /* drivers that allocate at the first use do not say so */
+        return no_buffer(base, bytes, CL_INVALID_BUFFER_SIZE, err);
     scl_buffer *buffer = scl_calloc(1, sizeof *buffer);
     if (buffer == NULL)
         return scl_out_of_memory(err, sizeof *buffer, "a buffer");

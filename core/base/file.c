@@ -117,14 +117,25 @@ static bool sync_folder_of(const char *path)
     return synced;
 }
 
+/* Why a stream could not be written. Other calls have had their errors since: asked with one more
+ * byte, the file gives its own again. */
+static int reason_of(FILE *stream)
+{
+    errno = 0;
+    if (fputc('\n', stream) == EOF || fflush(stream) != 0)
+        return errno != 0 ? errno : EIO;
+    return EIO;
+}
+
 /* The temporary file is renamed before it is closed: closing ends its lock. */
 scl_status scl_file_writer_commit(scl_file_writer *writer, scl_error *err)
 {
     bool direct = writer->temporary == NULL;
-    bool written = !ferror(writer->stream) && fflush(writer->stream) == 0 &&
+    bool failed = ferror(writer->stream) != 0;
+    bool written = !failed && fflush(writer->stream) == 0 &&
                    (direct || writer->quick || fsync(fileno(writer->stream)) == 0) &&
                    (direct || rename(writer->temporary, writer->path) == 0);
-    int reason = errno;
+    int reason = failed ? reason_of(writer->stream) : errno;
     if (!written && !direct)
         unlink(writer->temporary);
     if (fclose(writer->stream) != 0 && direct && written) {
