@@ -73,6 +73,19 @@ static scl_tensor *attach_one(const scl_run_plugin *adapter, scl_graph *g, const
     return result;
 }
 
+/* What an adapter just made; puts its place in the run file before its own words where it did not.
+ */
+static scl_tensor *made_by(const scl_run_plugins *plugins, size_t index, scl_graph *g,
+                           scl_tensor *made)
+{
+    char path[SCL_ADAPTER_PATH];
+    if (made == NULL && g->error.status == SCL_BAD_CONFIG)
+        scl_run_config_blame(plugins->config,
+                             scl_run_config_adapter_path(plugins->config, index, "params", path),
+                             &g->error);
+    return made;
+}
+
 static scl_tensor *attach(void *user, scl_graph *g, const scl_site *site, scl_tensor *x,
                           scl_tensor *y)
 {
@@ -80,7 +93,7 @@ static scl_tensor *attach(void *user, scl_graph *g, const scl_site *site, scl_te
     for (size_t i = 0; i < plugins->adapter_count && y != NULL; i++)
         if (scl_adapter_wraps(&plugins->adapters[i], site) &&
             !scl_adapter_has_tokens(&plugins->adapters[i], site))
-            y = attach_one(&plugins->adapters[i], g, site, x, y);
+            y = made_by(plugins, i, g, attach_one(&plugins->adapters[i], g, site, x, y));
     return y;
 }
 

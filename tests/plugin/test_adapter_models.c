@@ -521,8 +521,8 @@ static void what_the_run_file_asks_wrongly_is_said(void **state)
     (void)state;
     assert_graph_fails(
         "{use: lora, params: {parts: [q, q]}}", SCL_BAD_CONFIG,
-        "adapter lora at image_encoder.blocks.0.attn.qkv: `parts` must be some of q, "
-        "k and v, each once");
+        "run.yaml:3:22: adapter lora at image_encoder.blocks.0.attn.qkv: `parts` must be some of "
+        "q, k and v, each once");
     assert_graph_fails("{use: lora, params: {parts: [w]}}", SCL_BAD_CONFIG, "`parts` must be");
     assert_graph_fails("{use: lora, params: {parts: []}}", SCL_BAD_CONFIG, "`parts` must be");
     assert_graph_fails("{use: lora, params: {parts: [q], sites: [\"*.proj\"]}}", SCL_BAD_CONFIG,

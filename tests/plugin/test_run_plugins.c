@@ -283,7 +283,9 @@ static void what_a_loss_does_wrong_is_said(void **state)
         char text[512], expected[256];
         snprintf(text, sizeof text, RUN_HEAD "losses: [{use: faulty_loss, params: {how: %s}}]\n",
                  faults_of_losses[i].how);
-        snprintf(expected, sizeof expected, "loss faulty_loss: %s", faults_of_losses[i].words);
+        snprintf(expected, sizeof expected, "%sloss faulty_loss: %s",
+                 faults_of_losses[i].status == SCL_BAD_CONFIG ? "run.yaml:3:10: " : "",
+                 faults_of_losses[i].words);
         assert_build_fails(text, SCL_TASK_MULTICLASS, faults_of_losses[i].status, expected);
     }
 }
@@ -373,24 +375,28 @@ static void terms_of_an_adapter_are_parts_of_the_loss(void **state)
 static void losses_refuse_tasks_they_are_not_for(void **state)
 {
     (void)state;
-    assert_build_fails(RUN_HEAD "losses: [{use: dice}, {use: bce_with_logits}]\n",
-                       SCL_TASK_MULTICLASS, SCL_BAD_CONFIG,
-                       "loss bce_with_logits: it compares one mask with one object; for the task "
-                       "multiclass use cross_entropy");
-    assert_build_fails(RUN_HEAD "losses: [{use: focal}]\n", SCL_TASK_MULTICLASS, SCL_BAD_CONFIG,
-                       "loss focal: it compares one mask with one object; for the task multiclass "
-                       "use cross_entropy");
-    assert_build_fails(RUN_HEAD "losses: [{use: mse_iou}]\n", SCL_TASK_MULTICLASS, SCL_BAD_CONFIG,
-                       "loss mse_iou: it judges the decoder's IoU estimates, which the task "
-                       "multiclass has not: remove it");
-    assert_build_fails(RUN_HEAD "losses: [{use: cross_entropy}]\n", SCL_TASK_INSTANCES,
-                       SCL_BAD_CONFIG,
-                       "loss cross_entropy: it is for the task multiclass; for one object and its "
-                       "background use bce_with_logits");
-    assert_build_fails(RUN_HEAD "losses: [{use: cross_entropy, params: {class_weights: [1, 2]}}]\n",
-                       SCL_TASK_MULTICLASS, SCL_BAD_CONFIG,
-                       "loss cross_entropy: `class_weights` must hold a number for each of the 3 "
-                       "classes, found 2");
+    assert_build_fails(
+        RUN_HEAD "losses: [{use: dice}, {use: bce_with_logits}]\n", SCL_TASK_MULTICLASS,
+        SCL_BAD_CONFIG,
+        "run.yaml:3:23: loss bce_with_logits: it compares one mask with one object; for the task "
+        "multiclass use cross_entropy");
+    assert_build_fails(
+        RUN_HEAD "losses: [{use: focal}]\n", SCL_TASK_MULTICLASS, SCL_BAD_CONFIG,
+        "run.yaml:3:10: loss focal: it compares one mask with one object; for the task multiclass "
+        "use cross_entropy");
+    assert_build_fails(
+        RUN_HEAD "losses: [{use: mse_iou}]\n", SCL_TASK_MULTICLASS, SCL_BAD_CONFIG,
+        "run.yaml:3:10: loss mse_iou: it judges the decoder's IoU estimates, which the task "
+        "multiclass has not: remove it");
+    assert_build_fails(
+        RUN_HEAD "losses: [{use: cross_entropy}]\n", SCL_TASK_INSTANCES, SCL_BAD_CONFIG,
+        "run.yaml:3:10: loss cross_entropy: it is for the task multiclass; for one object and its "
+        "background use bce_with_logits");
+    assert_build_fails(
+        RUN_HEAD "losses: [{use: cross_entropy, params: {class_weights: [1, 2]}}]\n",
+        SCL_TASK_MULTICLASS, SCL_BAD_CONFIG,
+        "run.yaml:3:10: loss cross_entropy: `class_weights` must hold a number for each of the 3 "
+        "classes, found 2");
 }
 
 /* The second of two losses of one id says so in its scope, and so in errors and profiles. */
