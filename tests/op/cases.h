@@ -17,8 +17,7 @@ typedef struct op_case {
     bool kinked;                   /* not differentiable everywhere: skip finite differences */
     bool fused;                    /* after scl_graph_fuse; skip finite differences */
     bool pointwise;                /* the same after scl_graph_fuse_pointwise */
-    bool large;   /* too slow under a checker, which gets smaller ones of its kind */
-    bool product; /* a library's kernel does all of it on GPUs: none of ours to check */
+    bool large; /* too slow under a checker, which gets smaller ones of its kind */
 } op_case;
 
 extern const op_case op_cases[];

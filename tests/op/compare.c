@@ -85,8 +85,7 @@ void check_variant(const char *variant)
 {
     pair p = pair_open(variant);
     for (int i = 0; i < op_case_count; i++) {
-        bool foreign = op_cases[i].product && strcmp(variant, "+generic") == 0;
-        if (!is_chosen(&op_cases[i]) || (foreign && test_is_checked()))
+        if (!is_chosen(&op_cases[i]))
             continue;
         if (test_is_checked()) {
             pair_close(&p);
