@@ -88,19 +88,20 @@ int scl_edit_distance(const char *a, const char *b)
     size_t la = strlen(a), lb = strlen(b);
     if (la > NAME_MAX_LENGTH || lb > NAME_MAX_LENGTH)
         return 1000;
-    int row[NAME_MAX_LENGTH + 1];
+    int rows[3][NAME_MAX_LENGTH + 1];
     for (size_t j = 0; j <= lb; j++)
-        row[j] = (int)j;
+        rows[0][j] = (int)j;
     for (size_t i = 1; i <= la; i++) {
-        int diagonal = row[0];
+        int *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = (int)i;
         for (size_t j = 1; j <= lb; j++) {
-            int substitute = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
-            diagonal = row[j];
-            row[j] = min3(substitute, row[j] + 1, row[j - 1] + 1);
+            int x = lower(a[i - 1]), y = lower(b[j - 1]);
+            row[j] = min3(last[j - 1] + (x != y), last[j] + 1, row[j - 1] + 1);
+            if (i > 1 && j > 1 && x == lower(b[j - 2]) && y == lower(a[i - 2]))
+                row[j] = min3(row[j], before[j - 2] + 1, row[j]);
         }
     }
-    return row[lb];
+    return rows[la % 3][lb];
 }
 
 const char *scl_nearest_name(const char *name, const char *const *candidates, size_t count)

@@ -25,7 +25,8 @@ const char *scl_str_text(const scl_str *str);
 /* Shell-like match of a whole name: '*' any run of characters, '?' any one. */
 bool scl_glob_match(const char *pattern, const char *name);
 
-/* Case-insensitive Levenshtein distance; lengths above 63 count as unrelated (a large number). */
+/* Insertions, deletions, other letters and swaps of two neighbours, whatever the case; lengths
+ * above 63 count as unrelated (a large number). */
 int scl_edit_distance(const char *a, const char *b);
 
 /* The candidate nearest to `name`, or NULL when none is near enough to be a misspelling. */

@@ -28,6 +28,10 @@ static void nearest_name_finds_misspellings_only(void **state)
     assert_string_equal(scl_nearest_name("epoch", names, 3), "epochs");
     assert_string_equal(scl_nearest_name("wieght_decay", names, 3), "weight_decay");
     assert_null(scl_nearest_name("zzz", names, 3));
+    static const char *const losses[] = {"bce", "dice"};
+    assert_string_equal(scl_nearest_name("dcie", losses, 2), "dice"); /* one swap, not two edits */
+    assert_int_equal(scl_edit_distance("abc", ""), 3);
+    assert_int_equal(scl_edit_distance("kitten", "Sitting"), 3);
 }
 
 static void first_error_is_kept_and_prefixed(void **state)
