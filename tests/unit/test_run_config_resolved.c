@@ -309,8 +309,9 @@ static void failing_allocations_are_reported(void **state)
         scl_str out = {0};
         scl_alloc_fail_after(n);
         scl_run_config_load(&config, ALL, settings, 2);
-        scl_run_config_read_params(&config, &config.adapter.items[0].params, "adapter.params",
-                                   lora_table, 2, sizeof(lora_params));
+        if (config.adapter.count > 0)
+            scl_run_config_read_params(&config, &config.adapter.items[0].params, "adapter.params",
+                                       lora_table, 2, sizeof(lora_params));
         scl_status status = scl_run_config_finish(&config, &err);
         if (status == SCL_BAD_CONFIG &&
             strstr(err.text, "all.yaml:53:21: unknown key `odd key`") == NULL)
