@@ -73,19 +73,6 @@ static scl_tensor *attach_one(const scl_run_plugin *adapter, scl_graph *g, const
     return result;
 }
 
-/* What an adapter just made; puts its place in the run file before its own words where it did not.
- */
-static scl_tensor *made_by(const scl_run_plugins *plugins, size_t index, scl_graph *g,
-                           scl_tensor *made)
-{
-    char path[SCL_ADAPTER_PATH];
-    if (made == NULL && g->error.status == SCL_BAD_CONFIG)
-        scl_run_config_blame(plugins->config,
-                             scl_run_config_adapter_path(plugins->config, index, "params", path),
-                             &g->error);
-    return made;
-}
-
 static scl_tensor *attach(void *user, scl_graph *g, const scl_site *site, scl_tensor *x,
                           scl_tensor *y)
 {
@@ -93,7 +80,7 @@ static scl_tensor *attach(void *user, scl_graph *g, const scl_site *site, scl_te
     for (size_t i = 0; i < plugins->adapter_count && y != NULL; i++)
         if (scl_adapter_wraps(&plugins->adapters[i], site) &&
             !scl_adapter_has_tokens(&plugins->adapters[i], site))
-            y = made_by(plugins, i, g, attach_one(&plugins->adapters[i], g, site, x, y));
+            y = attach_one(&plugins->adapters[i], g, site, x, y);
     return y;
 }
 
@@ -247,15 +234,13 @@ static void check_adapter_lists(scl_run_plugins *plugins, size_t index, name_set
 static void complain_of_idle(scl_run_plugins *plugins, size_t index, name_set sites)
 {
     const scl_run_plugin *adapter = &plugins->adapters[index];
-    char path[SCL_ADAPTER_PATH];
-    scl_run_config_adapter_path(plugins->config, index, "params", path);
     if (adapter->file.facts.adapter.wraps != NULL)
-        scl_run_config_complain(plugins->config, path,
+        scl_run_config_complain(plugins->config, adapter->path,
                                 "the adapter `%s` changes nothing: it wraps no %s, and one's name "
                                 "is such as `%s`",
                                 adapter->label, sites.what, sites.count > 0 ? sites.names[0] : "");
     else
-        scl_run_config_complain(plugins->config, path,
+        scl_run_config_complain(plugins->config, adapter->path,
                                 "the adapter `%s` changes nothing: it trains no parameter of this "
                                 "model",
                                 adapter->label);

@@ -55,5 +55,7 @@ bool scl_adapter_begin(scl_plugin_builder *builder, const scl_run_plugin *adapte
 {
     char who[SCL_PLUGIN_WHO];
     snprintf(who, sizeof who, "adapter %s at %s", adapter->label, site->name);
-    return scl_plugin_builder_begin(builder, graph, &adapter->file, who, site->name);
+    bool begun = scl_plugin_builder_begin(builder, graph, &adapter->file, who, site->name);
+    builder->run = adapter;
+    return begun;
 }

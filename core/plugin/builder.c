@@ -1,5 +1,7 @@
 #include "plugin/builder.h"
 
+#include "plugin/run_plugins.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +71,17 @@ static bool is_parameter_name(const char *name)
     return before != '.';
 }
 
+/* The function `fail` of the table. */
+static scl_tensor *build_fail(scl_builder *b, const char *message)
+{
+    scl_graph *g = graph_of(b);
+    bool first = g->error.status == SCL_OK;
+    scl_graph_fail(g, "%s", message != NULL ? message : "it failed and gave no reason");
+    if (first)
+        g->error.status = SCL_BAD_CONFIG;
+    return NULL;
+}
+
 /* Only who made a parameter may ask for it again. */
 static bool is_free(scl_builder *b, const char *full)
 {
@@ -76,13 +89,12 @@ static bool is_free(scl_builder *b, const char *full)
     const scl_tensor *found = scl_graph_find(g, full);
     if (found == NULL || strcmp(found->scope, g->scope) == 0)
         return true;
-    bool first = g->error.status == SCL_OK;
-    scl_graph_fail(g,
-                   "its parameter `%s` is already one of %s: adapters that make parameters of one "
-                   "name need different `sites`",
-                   full, found->scope);
-    if (first)
-        g->error.status = SCL_BAD_CONFIG;
+    char text[SCL_ERROR_TEXT];
+    snprintf(text, sizeof text,
+             "its parameter `%s` is already one of %s: adapters that make parameters of one name "
+             "need different `sites`",
+             full, found->scope);
+    build_fail(b, text);
     return false;
 }
 
@@ -105,16 +117,6 @@ static int64_t inspect_dim(scl_builder *b, const scl_tensor *x, int32_t axis)
     scl_graph_fail(graph_of(b), "dim: shape %s has no axis %d", scl_shape_text(x->shape, text),
                    (int)axis);
     return 0;
-}
-
-static scl_tensor *build_fail(scl_builder *b, const char *message)
-{
-    scl_graph *g = graph_of(b);
-    bool first = g->error.status == SCL_OK;
-    scl_graph_fail(g, "%s", message != NULL ? message : "it failed and gave no reason");
-    if (first)
-        g->error.status = SCL_BAD_CONFIG;
-    return NULL;
 }
 
 static scl_tensor *build_constant(scl_builder *b, const float *values, int32_t ndim,
@@ -502,6 +504,8 @@ void scl_plugin_builder_end(scl_plugin_builder *builder)
     scl_graph *g = builder->graph;
     if (g->error.status == SCL_FAILED)
         g->error.status = SCL_PLUGIN;
+    if (g->error.status == SCL_BAD_CONFIG && builder->run != NULL)
+        scl_run_config_blame(builder->run->config, builder->run->path, &g->error);
     g->scope = builder->outer_scope;
     scl_guest_leave(builder->outer_guest);
 }

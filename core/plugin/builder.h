@@ -10,11 +10,16 @@
 #include "graph/ops.h"
 #include "plugin/host.h"
 
+struct scl_run_plugin;
+
 typedef struct scl_plugin_builder {
     scl_builder table; /* what the plugin is given */
     scl_graph *graph;
     const scl_plugin_file *file; /* the plugin; outlives the graph */
     const char *site; /* an adapter's, whose parameters are named below it; NULL: none are made */
+    /* Set after begin: what the run file says is to blame when it says that it cannot; NULL: what
+     * was called has no place of its own there. */
+    const struct scl_run_plugin *run;
     const char *outer_scope;
     scl_guest outer_guest;
 } scl_plugin_builder;

@@ -34,6 +34,7 @@ static scl_tensor *build_values(const scl_run_plugin *loss, scl_graph *g,
     snprintf(who, sizeof who, "loss %s", loss->label);
     if (!scl_plugin_builder_begin(&b, g, &loss->file, who, NULL))
         return NULL;
+    b.run = loss->expression == NULL ? loss : NULL; /* an expression puts its characters' place */
     scl_tensor *value = loss->expression != NULL
                             ? scl_expression_build(loss->expression, &b, &given)
                             : loss->file.facts.loss.build(&b.table, loss->params, &given);
@@ -41,19 +42,6 @@ static scl_tensor *build_values(const scl_run_plugin *loss, scl_graph *g,
     value = value_per_mask(g, value, given.logits->shape.dim[0]);
     scl_plugin_builder_end(&b);
     return value;
-}
-
-/* Puts a loss's place in the run file before its own words; an expression has put its characters'.
- */
-static scl_losses blame_loss(const scl_run_plugins *plugins, size_t index, scl_graph *g,
-                             const char *outer_scope)
-{
-    char path[32];
-    snprintf(path, sizeof path, "losses[%zu]", index);
-    if (plugins->losses[index].expression == NULL)
-        scl_run_config_blame(plugins->config, path, &g->error);
-    g->scope = outer_scope;
-    return (scl_losses){0};
 }
 
 /* x [M, 1 or K, H, W] as M * K masks: [M * K, 1, H, W]. */
@@ -141,11 +129,8 @@ scl_losses scl_losses_build(const scl_run_plugins *plugins, scl_graph *graph,
     const char *outer_scope = scl_graph_scope(graph, "losses");
     mask_weight = scl_reshape(graph, mask_weight, SCL_SHAPE(inputs->logits->shape.dim[0]));
     scl_loss_inputs given = candidates != NULL ? each_candidate(graph, inputs) : *inputs;
-    for (size_t i = 0; i < plugins->loss_count; i++) {
+    for (size_t i = 0; i < plugins->loss_count; i++)
         parts[i] = build_values(&plugins->losses[i], graph, &given);
-        if (graph->error.status == SCL_BAD_CONFIG)
-            return blame_loss(plugins, i, graph, outer_scope);
-    }
     scl_tensor *alike = NULL, *best = NULL;
     if (candidates != NULL) {
         scl_tensor *eligible = candidates->eligible;

@@ -85,10 +85,11 @@ static scl_status find_layers(merging *m, const scl_sam_config *config, scl_erro
 static scl_status fail_unmergeable(const scl_run_plugin *adapter, const scl_site *site,
                                    scl_error *err)
 {
-    return scl_fail(err, SCL_BAD_CONFIG,
-                    "the adapter `%s` at %s cannot be merged: what it does is no change of a "
-                    "layer's weights",
-                    adapter->label, site->name);
+    scl_fail(err, SCL_BAD_CONFIG,
+             "the adapter `%s` at %s cannot be merged: what it does is no change of a layer's "
+             "weights",
+             adapter->label, site->name);
+    return scl_run_config_blame(adapter->config, adapter->path, err);
 }
 
 static scl_tensor *own_parameter(scl_graph *g, const scl_site *site, const char *which,

@@ -75,6 +75,8 @@ static scl_status open_adapters(opening *o, scl_run_plugins *plugins, scl_error 
         naming n = {.use = adapter->use, .params = &adapter->params};
         scl_run_config_adapter_path(o->config, i, "use", n.use_path);
         scl_run_config_adapter_path(o->config, i, "params", n.params_path);
+        scl_run_config_adapter_path(o->config, i, "params", plugins->adapters[i].path);
+        plugins->adapters[i].config = o->config;
         /* `use: none` is complained of as such already */
         if (n.use != NULL && strcmp(n.use, "none") != 0)
             SCL_TRY(open_one(o, &n, SCL_PLUGIN_ADAPTER, &plugins->adapters[i], err));
@@ -89,6 +91,8 @@ static scl_status open_loss(opening *o, size_t index, scl_run_plugin *plugin, sc
     naming n = {.use = loss->use, .params = &loss->params};
     snprintf(n.use_path, sizeof n.use_path, "losses[%zu].use", index);
     snprintf(n.params_path, sizeof n.params_path, "losses[%zu].params", index);
+    snprintf(plugin->path, sizeof plugin->path, "losses[%zu]", index);
+    plugin->config = o->config;
     plugin->weight = loss->weight;
     if (n.use != NULL) {
         SCL_TRY(open_one(o, &n, SCL_PLUGIN_LOSS, plugin, err));

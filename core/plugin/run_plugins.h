@@ -8,8 +8,10 @@
 struct scl_expression;
 
 typedef struct scl_run_plugin {
-    const char *name;  /* the id, or what the run file says */
-    const char *label; /* the same; the second of a name is "dice_2" */
+    const char *name;             /* the id, or what the run file says */
+    const char *label;            /* the same; the second of a name is "dice_2" */
+    const scl_run_config *config; /* borrowed; asks for it at `path` */
+    char path[SCL_ADAPTER_PATH];
     const void *params;
     double weight; /* of a loss */
     scl_plugin_file file;

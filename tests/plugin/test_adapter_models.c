@@ -382,16 +382,16 @@ static void what_cannot_be_merged_is_said(void **state)
         scl_status status;
     } cases[] = {
         {"{use: houlsby}",
-         "the adapter `houlsby` at image_encoder.blocks.0.attn cannot be merged: what it does is "
-         "no "
-         "change of a layer's weights",
+         "run.yaml:3:1: the adapter `houlsby` at image_encoder.blocks.0.attn cannot be merged: "
+         "what it does is no change of a layer's weights",
          SCL_BAD_CONFIG},
         {"[{use: lora}, {use: vpt}]",
-         "the adapter `vpt` at image_encoder.blocks.0 cannot be merged: what it does is no change "
-         "of a layer's weights",
+         "run.yaml:3:24: the adapter `vpt` at image_encoder.blocks.0 cannot be merged: what it "
+         "does is no change of a layer's weights",
          SCL_BAD_CONFIG},
         {"{use: ssf, params: {sites: [\"image_encoder.neck.?\"]}}",
-         "adapter ssf at image_encoder.neck.0: it cannot be merged into a layer without a bias",
+         "run.yaml:3:21: adapter ssf at image_encoder.neck.0: it cannot be merged into a layer "
+         "without a bias",
          SCL_BAD_CONFIG},
         {"{use: faulty_adapter, params: {how: wide_merge}}",
          "adapter faulty_adapter at image_encoder.blocks.0.attn.qkv: the merged weight must be of "
@@ -399,8 +399,7 @@ static void what_cannot_be_merged_is_said(void **state)
          SCL_PLUGIN},
         {"{use: faulty_adapter, params: {how: no_merge}}",
          "adapter faulty_adapter at image_encoder.blocks.0.attn.qkv: it returned no tensor and "
-         "gave "
-         "no reason",
+         "gave no reason",
          SCL_PLUGIN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
