@@ -24,4 +24,16 @@ extern const cl_gemm_provider
 
 const cl_gemm_provider *cl_gemm_choose(const cl_device *device);
 
+/* A product whose values are still to be finished: in `splits` parts, [batch][splits][m][n], which
+ * may be C itself. NULL: no residual, or it is in the values. */
+typedef struct cl_gemm_parts {
+    const scl_buffer *values, *residual;
+    size_t splits;
+    float alpha;
+} cl_gemm_parts;
+
+/* C = act(alpha sum of the parts + bias + residual), or times the slope of the residual. */
+scl_status cl_gemm_epilogue(cl_device *device, const scl_binding *b, const cl_gemm_parts *parts,
+                            scl_launch *launch, scl_error *err);
+
 #endif

@@ -38,24 +38,6 @@ static size_t no_workspace(const cl_device *device, const scl_gemm_attr *attr)
     return 0;
 }
 
-static scl_status add_epilogue(cl_device *device, const scl_binding *b, scl_launch *launch,
-                               scl_error *err)
-{
-    const scl_gemm_attr *p = &b->node->attr.gemm;
-    cl_args args = {0};
-    cl_arg_buffer(&args, b->outputs[0]);
-    cl_arg_buffer(&args, b->inputs[GEMM_BIAS]);
-    cl_arg_buffer(&args, scl_act_is_backward(p->act) ? b->inputs[GEMM_RESIDUAL] : NULL);
-    cl_arg_int(&args, p->batch * p->m);
-    cl_arg_int(&args, p->n);
-    cl_arg_int(&args, p->act);
-    cl_work work = {.file = "gemm_epilogue",
-                    .kernel = "gemm_epilogue",
-                    .global = {(size_t)p->n, (size_t)(p->batch * p->m)},
-                    .local = {64, 1}};
-    return cl_launch_add(device, launch, &work, &args, err);
-}
-
 static scl_status prepare_clblast(cl_device *device, const scl_binding *b, scl_launch *launch,
                                   scl_error *err)
 {
@@ -71,7 +53,9 @@ static scl_status prepare_clblast(cl_device *device, const scl_binding *b, scl_l
                            .c = b->outputs[0]->mem};
     SCL_TRY(cl_launch_add_call(launch, "CLBlastSgemm", run_clblast, call, err));
     bool finished = b->inputs[GEMM_BIAS] == NULL && p->act == SCL_ACT_NONE;
-    return finished ? SCL_OK : add_epilogue(device, b, launch, err);
+    const cl_gemm_parts parts = {
+        b->outputs[0], scl_act_is_backward(p->act) ? b->inputs[GEMM_RESIDUAL] : NULL, 1, 1};
+    return finished ? SCL_OK : cl_gemm_epilogue(device, b, &parts, launch, err);
 }
 
 const cl_gemm_provider cl_gemm_clblast = {

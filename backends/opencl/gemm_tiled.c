@@ -57,34 +57,6 @@ static size_t tiled_workspace(const cl_device *device, const scl_gemm_attr *p)
     return t.splits == 1 ? 0 : (size_t)(p->batch * p->m * p->n) * t.splits * sizeof(cl_float);
 }
 
-static void arg_outputs(cl_args *args, const scl_binding *b)
-{
-    cl_arg_buffer(args, b->inputs[GEMM_BIAS]);
-    cl_arg_buffer(args, b->inputs[GEMM_RESIDUAL]);
-    cl_arg_buffer(args, b->outputs[0]);
-}
-
-static scl_status sum_parts(cl_device *device, const scl_binding *b, scl_launch *launch,
-                            const char *options, size_t splits, scl_error *err)
-{
-    const scl_gemm_attr *p = &b->node->attr.gemm;
-    cl_args args = {0};
-    cl_arg_buffer(&args, b->workspace);
-    arg_outputs(&args, b);
-    cl_arg_int(&args, p->batch * p->m);
-    cl_arg_int(&args, p->m);
-    cl_arg_int(&args, p->n);
-    cl_arg_float(&args, (double)p->alpha);
-    cl_arg_int(&args, p->act);
-    cl_arg_int(&args, (int64_t)splits);
-    cl_work work = {.file = "gemm_tiled",
-                    .kernel = "gemm_sum_parts",
-                    .options = options,
-                    .global = {(size_t)p->n, (size_t)(p->batch * p->m)},
-                    .local = {64, 1}};
-    return cl_launch_add(device, launch, &work, &args, err);
-}
-
 static scl_status prepare_tiled(cl_device *device, const scl_binding *b, scl_launch *launch,
                                 scl_error *err)
 {
@@ -97,7 +69,9 @@ static scl_status prepare_tiled(cl_device *device, const scl_binding *b, scl_lau
     cl_args args = {0};
     cl_arg_buffer(&args, b->inputs[GEMM_A]);
     cl_arg_buffer(&args, b->inputs[GEMM_B]);
-    arg_outputs(&args, b);
+    cl_arg_buffer(&args, b->inputs[GEMM_BIAS]);
+    cl_arg_buffer(&args, b->inputs[GEMM_RESIDUAL]);
+    cl_arg_buffer(&args, b->outputs[0]);
     cl_arg_buffer(&args, b->workspace);
     cl_arg_int(&args, p->m);
     cl_arg_int(&args, p->n);
@@ -114,7 +88,8 @@ static scl_status prepare_tiled(cl_device *device, const scl_binding *b, scl_lau
                                (size_t)p->batch * t.splits},
                     .local = {ITEMS, 1, 1}};
     SCL_TRY(cl_launch_add(device, launch, &work, &args, err));
-    return t.splits == 1 ? SCL_OK : sum_parts(device, b, launch, options, t.splits, err);
+    const cl_gemm_parts parts = {b->workspace, b->inputs[GEMM_RESIDUAL], t.splits, p->alpha};
+    return t.splits == 1 ? SCL_OK : cl_gemm_epilogue(device, b, &parts, launch, err);
 }
 
 const cl_gemm_provider cl_gemm_tiled = {

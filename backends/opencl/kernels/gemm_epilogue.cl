@@ -1,19 +1,19 @@
-/* gemm_epilogue.cl - what a library's matrix product leaves to do: c = act(c + bias), or (c + bias)
- * times the slope of `of`. */
-#include "math.cl"
+/* gemm_epilogue.cl - the sum of a matrix product's parts, finished. The parts may be C itself, as a
+ * library leaves it. */
+#include "gemm_finish.cl"
 
-__kernel void gemm_epilogue(__global float *c, __global const float *bias, __global const float *of,
-                            int rows, int n, int act)
+/* Work-item (column, row of all batch items). */
+__kernel void gemm_epilogue(__global const float *parts, __global const float *bias,
+                            __global const float *residual, __global float *c, int rows, int m,
+                            int n, float alpha, int act, int splits)
 {
-    int i = get_global_id(0), row = get_global_id(1);
-    if (i >= n || row >= rows)
+    int j = get_global_id(0), row = get_global_id(1);
+    if (j >= n || row >= rows)
         return;
-    size_t at = (size_t)row * n + i;
-    float x = c[at] + (bias ? bias[i] : 0.0f);
-    x = activate_float(x, act);
-    if (act == ACT_RELU_BACKWARD)
-        x = of[at] > 0.0f ? x : 0.0f;
-    if (act == ACT_GELU_BACKWARD)
-        x *= GELU_SLOPE(of[at]);
-    c[at] = x;
+    product p = {c, bias, residual, act, alpha};
+    __global const float *part = parts + ((size_t)(row / m) * splits * m + row % m) * n + j;
+    float sum = 0;
+    for (int i = 0; i < splits; i++)
+        sum += part[(size_t)i * m * n];
+    finish(p, (size_t)row * n + j, j, sum);
 }

@@ -4,8 +4,8 @@
  * 16 x 16 work-items make a tile of TM x TN of C. Slices of KT columns of op(A) and rows of op(B)
  * pass through local memory; the next slice is fetched into registers while one is multiplied. Set
  * by the host: TM, TN: 32, 64 or 128, TRANS_A, TRANS_B. Where k is cut in `splits` parts,
- * gemm_sum_parts adds them. */
-#include "math.cl"
+ * gemm_epilogue adds them. */
+#include "gemm_finish.cl"
 
 #define SIDE  16
 #define ITEMS (SIDE * SIDE)
@@ -13,9 +13,11 @@
 #define RM    (TM / SIDE)
 #define RN    (TN / SIDE)
 
+#define ROW(t) ((t) + 4) /* floats from row to row of a tile: their columns lie in other banks */
+
 /* Of a slice of X, whose element (o, k) lies at o * outer + k * inner, a work-item fetches TO * KT
  * / ITEMS elements; neighbours fetch what lies side by side. */
-#define SLICE(name, TO, K_RUNS, PAD)                                                               \
+#define SLICE(name, TO, K_RUNS)                                                                    \
     static inline int name##_outer(int i, int item)                                                \
     {                                                                                              \
         int e = i * ITEMS + item;                                                                  \
@@ -39,10 +41,10 @@
                                    int item)                                                       \
     {                                                                                              \
         for (int i = 0; i < TO * KT / ITEMS; i++)                                                  \
-            tile[name##_k(i, item) * (TO + PAD) + name##_outer(i, item)] = kept[i];                \
+            tile[name##_k(i, item) * ROW(TO) + name##_outer(i, item)] = kept[i];                   \
     }
-SLICE(a, TM, !TRANS_A, 4)
-SLICE(b, TN, TRANS_B, 4)
+SLICE(a, TM, !TRANS_A)
+SLICE(b, TN, TRANS_B)
 
 /* A work-item's rows and columns of the tile: vectors, SIDE of them apart. */
 #define RUN_M        (RM < 4 ? RM : 4)
@@ -59,32 +61,13 @@ SLICE(b, TN, TRANS_B, 4)
             vstore2(*(const __local float2 *)(from), 0, to);                                       \
     } while (0)
 
-typedef struct {
-    __global float *c;
-    __global const float *bias, *residual;
-    int m, n, act;
-    float alpha;
-} product;
-
-static inline void finish(product p, size_t at, int column, float x)
-{
-    x = p.alpha * x + (p.bias ? p.bias[column] : 0.0f);
-    if (p.act == ACT_RELU_BACKWARD)
-        x = p.residual[at] > 0.0f ? x : 0.0f;
-    else if (p.act == ACT_GELU_BACKWARD)
-        x *= GELU_SLOPE(p.residual[at]);
-    else
-        x = activate_float(x + (p.residual ? p.residual[at] : 0.0f), p.act);
-    p.c[at] = x;
-}
-
 /* Group (tile of columns, tile of rows, part of k and batch item). Parts [batch][splits][m][n]. */
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 gemm_tiled(__global const float *a_all, __global const float *b_all, __global const float *bias,
            __global const float *residual_all, __global float *c_all, __global float *parts, int m,
            int n, int k, float alpha, int act, int splits, int k_each)
 {
-    __local float4 a_tile[KT * (TM + 4) / 4], b_tile[KT * (TN + 4) / 4];
+    __local float4 a_tile[KT * ROW(TM) / 4], b_tile[KT * ROW(TN) / 4];
     int item = get_local_id(0), tx = item % SIDE, ty = item / SIDE;
     int row = get_group_id(1) * TM, column = get_group_id(0) * TN, part = get_global_id(2);
     int batch = part / splits, k_begin = part % splits * k_each, k_end = min(k, k_begin + k_each);
@@ -106,16 +89,16 @@ gemm_tiled(__global const float *a_all, __global const float *b_all, __global co
         for (int l = 0; l < KT; l++) {
             float x[RM], y[RN];
             for (int r = 0; r < RM; r += RUN_M)
-                READ_RUN(RM, x + r, (const __local float *)a_tile + l * (TM + 4) + ROW_OF(r));
+                READ_RUN(RM, x + r, (const __local float *)a_tile + l * ROW(TM) + ROW_OF(r));
             for (int c = 0; c < RN; c += RUN_N)
-                READ_RUN(RN, y + c, (const __local float *)b_tile + l * (TN + 4) + COLUMN_OF(c));
+                READ_RUN(RN, y + c, (const __local float *)b_tile + l * ROW(TN) + COLUMN_OF(c));
             for (int r = 0; r < RM; r++)
                 for (int c = 0; c < RN; c++)
                     sum[r][c] = fma(x[r], y[c], sum[r][c]);
         }
     }
     size_t begin = (size_t)batch * m * n;
-    product p = {c_all + begin, bias, residual_all ? residual_all + begin : 0, m, n, act, alpha};
+    product p = {c_all + begin, bias, residual_all ? residual_all + begin : 0, act, alpha};
     for (int r = 0; r < RM; r++)
         for (int c = 0; c < RN; c++) {
             int i = row + ROW_OF(r), j = column + COLUMN_OF(c);
@@ -126,20 +109,4 @@ gemm_tiled(__global const float *a_all, __global const float *b_all, __global co
             else
                 finish(p, (size_t)i * n + j, j, sum[r][c]);
         }
-}
-
-/* Work-item (column, row of all batch items). */
-__kernel void gemm_sum_parts(__global const float *parts, __global const float *bias,
-                             __global const float *residual, __global float *c, int rows, int m,
-                             int n, float alpha, int act, int splits)
-{
-    int j = get_global_id(0), row = get_global_id(1);
-    if (j >= n || row >= rows)
-        return;
-    product p = {c, bias, residual, m, n, act, alpha};
-    __global const float *part = parts + ((size_t)(row / m) * splits * m + row % m) * n + j;
-    float sum = 0;
-    for (int i = 0; i < splits; i++)
-        sum += part[(size_t)i * m * n];
-    finish(p, (size_t)row * n + j, j, sum);
 }
