@@ -244,6 +244,37 @@ static cl_tuning tune(const cl_device *device, cl_variant variant)
                        .attention_block = variant.shallow ? 32 : 256};
 }
 
+static bool is_nvidia(const cl_device *device)
+{
+    char extensions[4096] = "";
+    return clGetDeviceInfo(device->id, CL_DEVICE_EXTENSIONS, sizeof extensions, extensions, NULL) ==
+               CL_SUCCESS &&
+           strstr(extensions, "cl_nv_device_attribute_query") != NULL;
+}
+
+/* Whether an argument can be an address, and one of a buffer does no harm: OpenCL promises it of
+ * shared virtual memory alone. CPU devices have it so that tests reach it. CLBlast wants objects.
+ */
+static bool may_have_addresses(const cl_device *device)
+{
+    cl_ulong capabilities = 0; /* devices before OpenCL 2.0 know of none */
+    return device->tuning.gemm == CL_GEMM_TILED &&
+           (is_nvidia(device) || device->base.info.is_cpu) &&
+           clGetDeviceInfo(device->id, CL_DEVICE_SVM_CAPABILITIES, sizeof capabilities,
+                           &capabilities, NULL) == CL_SUCCESS &&
+           (capabilities & CL_DEVICE_SVM_COARSE_GRAIN_BUFFER) != 0;
+}
+
+#define COMPUTE_CAPABILITY_MAJOR_NV 0x4000
+#define CAPABILITY_WITH_TF32        8 /* Ampere, and what came after it */
+
+static bool may_have_matrix_units(const cl_device *device, cl_variant variant)
+{
+    return device->tuning.gemm == CL_GEMM_TILED && !variant.generic && is_nvidia(device) &&
+           device_number(device->id, COMPUTE_CAPABILITY_MAJOR_NV, sizeof(cl_uint)) >=
+               CAPABILITY_WITH_TF32;
+}
+
 static scl_status open_queue(cl_device *device, scl_error *err)
 {
     cl_int code = CL_SUCCESS;
@@ -279,6 +310,10 @@ scl_status cl_device_open(const cl_found *found, cl_variant variant, scl_device 
         status = open_queue(device, err);
     if (status == SCL_OK)
         status = cl_probe(device, err);
+    if (status == SCL_OK && may_have_addresses(device))
+        device->tuning.addresses = cl_probe_addresses(device);
+    if (status == SCL_OK && may_have_matrix_units(device, variant))
+        device->tuning.matrix_units = cl_probe_matrix_units(device);
     device->base.info.code = cl_code_hash(device);
     if (status != SCL_OK) {
         scl_error_prefix(err, "device \"%s\"", found->info.name);

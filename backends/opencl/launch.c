@@ -15,7 +15,12 @@ void cl_arg_buffer(cl_args *args, const scl_buffer *buffer)
         return;
     args->arg[args->count].size = sizeof(cl_mem);
     args->arg[args->count].is_buffer = true;
-    args->arg[args->count++].value.mem = buffer != NULL ? buffer->mem : NULL;
+    args->arg[args->count].is_address = buffer != NULL && buffer->address != NULL;
+    if (args->arg[args->count].is_address)
+        args->arg[args->count].value.address = buffer->address;
+    else
+        args->arg[args->count].value.mem = buffer != NULL ? buffer->mem : NULL;
+    args->count++;
 }
 
 void cl_arg_int(cl_args *args, int64_t value)
@@ -69,6 +74,10 @@ static scl_status add_step(scl_launch *launch, const cl_step *step, scl_error *e
 static scl_status set_args(cl_kernel kernel, const cl_args *args, scl_error *err)
 {
     for (int i = 0; i < args->count; i++) {
+        if (args->arg[i].is_address) {
+            SCL_CL(err, clSetKernelArgSVMPointer(kernel, (cl_uint)i, args->arg[i].value.address));
+            continue;
+        }
         bool null_buffer = args->arg[i].is_buffer && args->arg[i].value.mem == NULL;
         const void *value = null_buffer ? NULL : (const void *)&args->arg[i].value;
         SCL_CL(err, clSetKernelArg(kernel, (cl_uint)i, args->arg[i].size, value));
@@ -168,15 +177,20 @@ scl_status cl_launch_run(cl_device *device, const scl_launch *launch, scl_error 
     return SCL_OK;
 }
 
-void cl_launch_free(scl_launch *launch)
+void cl_launch_clear(scl_launch *launch)
 {
-    if (launch == NULL)
-        return;
     for (size_t i = 0; i < launch->count; i++) {
         if (launch->steps[i].kernel != NULL)
             clReleaseKernel(launch->steps[i].kernel);
         scl_free(launch->steps[i].state);
     }
     scl_free(launch->steps);
+    *launch = (scl_launch){0};
+}
+
+void cl_launch_free(scl_launch *launch)
+{
+    if (launch != NULL)
+        cl_launch_clear(launch);
     scl_free(launch);
 }

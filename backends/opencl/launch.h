@@ -20,6 +20,7 @@ struct scl_launch {
 };
 
 scl_status cl_launch_run(cl_device *device, const scl_launch *launch, scl_error *err);
+void cl_launch_clear(scl_launch *launch); /* of its steps */
 void cl_launch_free(scl_launch *launch);
 
 #endif

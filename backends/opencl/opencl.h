@@ -13,10 +13,14 @@ typedef struct cl_timing cl_timing;
 
 typedef enum cl_gemm_kind { CL_GEMM_PACKED, CL_GEMM_TILED, CL_GEMM_CLBLAST } cl_gemm_kind;
 
+#define CL_WARP 32 /* work-items that run in step where there are matrix units */
+
 /* How kernels are laid out on this device, from what it reports and what the probes found. */
 typedef struct cl_tuning {
     bool cpu_kernels;    /* the kernels of kernels/cpu where there are some */
     cl_gemm_kind gemm;   /* who computes matrix products, see gemm.h */
+    bool addresses;      /* kernels are given addresses instead of memory objects */
+    bool matrix_units;   /* those of kernels/mma.cl are there, and right */
     int vector_width;    /* floats per vector operation: V in the kernels */
     int group_size;      /* work-items that share a row: LSZ in the kernels */
     int chunk_items;     /* work-items of a group that share nothing */
@@ -39,9 +43,11 @@ typedef struct cl_device {
     cl_timing *timing; /* NULL: launches are not timed */
 } cl_device;
 
+/* A view is an object of its own; or, where tuning.addresses, its parent's at an offset. */
 struct scl_buffer {
     cl_mem mem;
-    size_t bytes;
+    size_t offset, bytes;
+    char *address; /* on the device, where tuning.addresses */
     bool is_view;
 };
 
@@ -63,6 +69,10 @@ scl_status cl_fail(scl_error *err, cl_int code, const char *call);
 
 /* ---- device.c: see registry.h for opening; probe.c */
 scl_status cl_probe(cl_device *device, scl_error *err);
+/* Whether kernels work on a buffer by its address. Ask only where it can do no harm. */
+bool cl_probe_addresses(cl_device *device);
+/* Whether kernels/mma.cl is right here. Ask only where the units are said to be. */
+bool cl_probe_matrix_units(cl_device *device);
 
 /* ---- program.c */
 cl_cache *cl_cache_create(void);
@@ -86,9 +96,10 @@ typedef struct cl_args {
     bool failed;
     struct {
         size_t size;
-        bool is_buffer;
+        bool is_buffer, is_address;
         union {
             cl_mem mem;
+            char *address;
             cl_int i32;
             cl_long i64;
             cl_float f32;

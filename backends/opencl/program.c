@@ -45,9 +45,9 @@ void cl_cache_free(cl_cache *cache)
 scl_hash128 cl_code_hash(const cl_device *device)
 {
     const cl_tuning *t = &device->tuning;
-    const int layout[] = {t->cpu_kernels, (int)t->gemm,    t->vector_width,
-                          t->group_size,  t->chunk_items,  t->stretch,
-                          t->gemm_rows,   t->gemm_k_block, t->attention_block};
+    const int layout[] = {t->cpu_kernels,  (int)t->gemm,      t->matrix_units, t->vector_width,
+                          t->group_size,   t->chunk_items,    t->stretch,      t->gemm_rows,
+                          t->gemm_k_block, t->attention_block};
     return scl_hash128_join(scl_hash128_of(cl_code_text, strlen(cl_code_text)),
                             scl_hash128_of(layout, sizeof layout));
 }
@@ -248,8 +248,9 @@ scl_status cl_program_get(cl_device *device, const char *file, const char *text,
         return scl_fail(err, SCL_FAILED, "there is no kernel source %s.cl", file);
     scl_str all = {0};
     const cl_tuning *t = &device->tuning;
-    scl_str_add(&all, "-cl-mad-enable -DV=%d -DLSZ=%d -DSTRETCH=%d -DIS_CPU=%d %s", t->vector_width,
-                t->group_size, t->stretch, t->cpu_kernels ? 1 : 0, options != NULL ? options : "");
+    scl_str_add(&all, "-cl-mad-enable -DV=%d -DLSZ=%d -DSTRETCH=%d -DIS_CPU=%d -DIS_GPU=%d %s",
+                t->vector_width, t->group_size, t->stretch, t->cpu_kernels,
+                !device->base.info.is_cpu, options != NULL ? options : "");
     program.options = all.text;
     scl_status status = all.failed ? scl_out_of_memory(err, 256, "build options")
                                    : find_or_make(device, &program, out, err);

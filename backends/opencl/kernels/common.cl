@@ -2,7 +2,17 @@
  *   V       floats per vector operation (4, 8, 16)
  *   LSZ     work-items of a group that share a row (1 on CPU devices)
  *   STRETCH floats that a work-item owns, a multiple of V: V on GPUs, many on CPU devices
- *   IS_CPU  1 where kernels/cpu is used */
+ *   IS_CPU  1 where kernels/cpu is used
+ *   IS_GPU  1 on devices that are no CPUs */
+
+/* Arrays stay in registers only where functions on them are inlined and loops over them unrolled:
+ * EACH (i, n), i = 0 .. n-1. PoCL 3.1 miscompiles unrolled loops that lie between barriers. */
+#define REGISTERS static inline __attribute__((always_inline))
+#if IS_GPU
+#define EACH(i, n) _Pragma("unroll") for (int i = 0; i < (n); i++)
+#else
+#define EACH(i, n) for (int i = 0; i < (n); i++)
+#endif
 
 #define CAT_(a, b) a##b
 #define CAT(a, b)  CAT_(a, b)
