@@ -53,46 +53,64 @@ static const tile_use of_forward = {1, 2, 1, 1, true}, of_queries = {2, 2, 1, 0,
 
 static int64_t local_floats(tile_use use, cl_tile tile, int64_t quads)
 {
-    int64_t row = 4 * (quads + 1), own = cl_tile_own(tile), seen = (int64_t)tile.kj * tile.tx;
-    int64_t weights = seen * (own + 4), keep = seen * row;
+    int64_t row = 4 * (quads + 1), weights = tile.seen * (tile.own + 4), keep = tile.seen * row;
     int64_t replaced = use.weights_alias ? (weights < keep ? weights : keep) : 0;
-    return use.own * own * row + use.seen * keep + use.weights * weights - replaced +
-           use.pairs * own * (tile.tx + 2);
+    if (tile.matrix && !use.weights_alias)
+        weights = 0;
+    return use.own * tile.own * row + use.seen * keep + use.weights * weights - replaced +
+           use.pairs * tile.own * (tile.shares + 2);
+}
+
+/* Takes a tile that fits local memory and has more products for what it loads. */
+static void prefer(cl_tile *best, cl_tile tile, const cl_device *device, tile_use use,
+                   int64_t quads)
+{
+    bool fits = (size_t)local_floats(use, tile, quads) * sizeof(float) <= device->local_bytes;
+    double now = (double)best->own * best->seen / (best->own + best->seen);
+    if (fits && (double)tile.own * tile.seen / (tile.own + tile.seen) > now)
+        *best = tile;
 }
 
 #define MOST_ITEMS 256 /* of a group */
+#define ROWS       4   /* that a work-item of attention_fma.cl owns */
 
-/* Of the tiles that fit local memory, the one with the most products for what it loads. */
-static cl_tile choose_tile(const cl_device *device, tile_use use, int64_t head_dim)
+static cl_tile choose_fma_tile(const cl_device *device, tile_use use, int64_t quads)
 {
-    int64_t quads = ceil_div(head_dim, 4), local = (int64_t)(device->local_bytes / sizeof(float));
-    int64_t items = device->max_group < MOST_ITEMS ? (int64_t)device->max_group : MOST_ITEMS;
-    int tx = items < 16 ? (int)items : 16;
+    int items = device->max_group < MOST_ITEMS ? (int)device->max_group : MOST_ITEMS;
+    int tx = items < 16 ? items : 16;
     while (quads % tx != 0)
         tx--;
-    cl_tile best = {tx, 1, 1};
-    double most = 0;
+    cl_tile best = {ROWS, tx, tx, tx, false};
     for (int ty = 1; ty <= 16 && ty * tx <= items; ty *= 2)
-        for (int kj = 1; kj <= 4; kj++) {
-            cl_tile tile = {tx, ty, kj};
-            double own = (double)cl_tile_own(tile), seen = kj * tx;
-            double products = own * seen / (own + seen);
-            if (products <= most || local_floats(use, tile, quads) > local)
-                continue;
-            best = tile;
-            most = products;
-        }
+        for (int kj = 1; kj <= 4; kj++)
+            prefer(&best, (cl_tile){ROWS * ty, kj * tx, tx * ty, tx, false}, device, use, quads);
     return best;
+}
+
+static cl_tile choose_matrix_tile(const cl_device *device, tile_use use, int64_t quads)
+{
+    cl_tile best = {16, 8, CL_WARP, 4, true};
+    for (int warps = 1; warps <= 4; warps *= 2)
+        for (int seen = 8; seen <= 32; seen *= 2)
+            prefer(&best, (cl_tile){16 * warps, seen, CL_WARP * warps, 4, true}, device, use,
+                   quads);
+    return best;
+}
+
+static cl_tile choose_tile(const cl_attention_layout *l, const cl_device *device, tile_use use)
+{
+    int64_t quads = ceil_div(l->attr->head_dim, 4);
+    bool matrix = device->tuning.matrix_units && l->aligned && l->attr->head_dim % 8 == 0;
+    return matrix ? choose_matrix_tile(device, use, quads) : choose_fma_tile(device, use, quads);
 }
 
 static void choose_tiles(cl_attention_layout *l, const cl_device *device)
 {
-    int64_t head_dim = l->attr->head_dim;
-    l->query_tile = choose_tile(device, l->backward ? of_queries : of_forward, head_dim);
-    l->key_tile = choose_tile(device, of_keys, head_dim);
-    l->table_tile = choose_tile(device, of_tables, head_dim);
-    l->query_tiles = ceil_div(l->queries, cl_tile_own(l->query_tile));
-    l->key_chunks = ceil_div(l->keys, cl_tile_own(l->key_tile));
+    l->query_tile = choose_tile(l, device, l->backward ? of_queries : of_forward);
+    l->key_tile = choose_tile(l, device, of_keys);
+    l->table_tile = choose_tile(l, device, of_tables);
+    l->query_tiles = ceil_div(l->queries, l->query_tile.own);
+    l->key_chunks = ceil_div(l->keys, l->key_tile.own);
 }
 
 /* The parts of the workspace that kernels of CPU devices use. */
@@ -118,6 +136,16 @@ static void place_cpu_parts(cl_attention_layout *l, const cl_device *device)
     l->col_parts = take(l, l->backward && l->has_rel, parts * l->win_w);
 }
 
+/* Whether every head's row begins at a multiple of four floats. */
+static bool is_aligned(const scl_node *node)
+{
+    const scl_attention_attr *a = &node->attr.attention;
+    int64_t all = a->head_dim | a->q_col | a->k_col | a->v_col;
+    for (int i = Q; i <= V; i++)
+        all |= node->inputs[i]->shape.dim[2];
+    return all % 4 == 0;
+}
+
 cl_attention_layout cl_attention_lay_out(const cl_device *device, const scl_node *node)
 {
     const scl_attention_attr *a = &node->attr.attention;
@@ -125,6 +153,7 @@ cl_attention_layout cl_attention_lay_out(const cl_device *device, const scl_node
                              .backward = node->op == SCL_OP_ATTENTION_BACKWARD,
                              .cpu = device->tuning.cpu_kernels,
                              .has_rel = node->inputs[REL_H] != NULL,
+                             .aligned = is_aligned(node),
                              .batch = node->inputs[Q]->shape.dim[0]};
     bool windowed = a->window > 0;
     l.has_pad_grad = l.backward && node->outputs[PAD] != NULL;

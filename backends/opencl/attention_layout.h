@@ -9,21 +9,17 @@ enum { Q, K, V, REL_H, REL_W, PAD, KEY_COUNT, OUT, LSE, DOUT, DLSE };
 
 #define CL_NOT_USED ((int64_t)-1)
 
-/* Of a kernel with tiles in local memory, kernels/attention_tile.cl: tx x ty work-items own
- * cl_tile_own rows and look at kj * tx. */
+/* Of a kernel with tiles in local memory, kernels/attention_tile.cl: `items` work-items own `own`
+ * rows and look at `seen` rows; `shares` of them share an owned row. */
 typedef struct cl_tile {
-    int tx, ty, kj;
+    int own, seen, items, shares;
+    bool matrix; /* on matrix units */
 } cl_tile;
-
-static inline int64_t cl_tile_own(cl_tile tile)
-{
-    return 4 * (int64_t)tile.ty;
-}
 
 /* Sizes of one attention on one device, and where its parts lie in the workspace, in floats. */
 typedef struct cl_attention_layout {
     const scl_attention_attr *attr;
-    bool backward, cpu, has_rel, has_pad_grad;
+    bool backward, cpu, has_rel, has_pad_grad, aligned;
     int64_t batch, win_h, win_w, windows_x, windows, groups;
     int64_t queries, keys; /* of a window, at most */
     int64_t tile_rows;     /* cpu: queries or keys of a work-item */

@@ -15,8 +15,8 @@ void cl_attention_arg_geometry(cl_args *args, const attention_job *j)
 {
     const cl_attention_layout *l = &j->l;
     const scl_attention_attr *a = l->attr;
-    const int64_t values[] = {a->q_h,   a->q_w,       a->k_h,     a->k_w,       l->win_h,
-                              l->win_w, l->windows_x, l->windows, a->window > 0};
+    const int64_t values[] = {a->q_h,   a->q_w,   a->k_h,       a->k_w,
+                              l->win_h, l->win_w, l->windows_x, l->windows};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         cl_arg_int(args, values[i]);
 }
@@ -92,9 +92,9 @@ static scl_status prepare(cl_device *device, const scl_binding *b, scl_launch *l
                          .options = options,
                          .l = cl_attention_lay_out(device, b->node)};
     const cl_attention_layout *l = &job.l;
-    int used =
-        snprintf(options, sizeof options, "-DD=%d -DREL_H=%d -DREL_W=%d", (int)l->attr->head_dim,
-                 l->has_rel ? (int)l->win_h : 0, l->has_rel ? (int)l->win_w : 0);
+    int used = snprintf(options, sizeof options, "-DD=%d -DREL_H=%d -DREL_W=%d -DWINDOWED=%d",
+                        (int)l->attr->head_dim, l->has_rel ? (int)l->win_h : 0,
+                        l->has_rel ? (int)l->win_w : 0, l->attr->window > 0);
     if (l->cpu)
         snprintf(options + used, sizeof options - (size_t)used, " -DKB=%d -DMR=%d", (int)l->block,
                  device->tuning.gemm_rows);

@@ -3,21 +3,19 @@
  * Tokens are rows of [batch, grid_h * grid_w, stride]. Without windows there is one window: all
  * queries against all keys. With windows, queries and keys share a grid that is cut in
  * win_h x win_w pieces; the last ones reach beyond it: those tokens are keys ("padded"), never
- * queries. */
+ * queries. Set by the host: WINDOWED. */
 
 typedef struct {
     int q_h, q_w, k_h, k_w; /* the grids */
     int win_h, win_w;       /* keys of a window */
     int windows_x, windows; /* windows in a row, and in all */
-    int windowed;
 } geometry;
 
 #define GEOMETRY_PARAMS                                                                            \
-    int q_h, int q_w, int k_h, int k_w, int win_h, int win_w, int windows_x, int windows,          \
-        int windowed
+    int q_h, int q_w, int k_h, int k_w, int win_h, int win_w, int windows_x, int windows
 #define GEOMETRY                                                                                   \
     {                                                                                              \
-        q_h, q_w, k_h, k_w, win_h, win_w, windows_x, windows, windowed                             \
+        q_h, q_w, k_h, k_w, win_h, win_w, windows_x, windows                                       \
     }
 
 typedef struct {
@@ -28,24 +26,24 @@ typedef struct {
 static inline window find_window(geometry g, int w)
 {
     window out;
-    out.y0 = g.windowed ? w / g.windows_x * g.win_h : 0;
-    out.x0 = g.windowed ? w % g.windows_x * g.win_w : 0;
-    out.q_rows = g.windowed ? min(g.win_h, g.q_h - out.y0) : g.q_h;
-    out.q_cols = g.windowed ? min(g.win_w, g.q_w - out.x0) : g.q_w;
+    out.y0 = WINDOWED ? w / g.windows_x * g.win_h : 0;
+    out.x0 = WINDOWED ? w % g.windows_x * g.win_w : 0;
+    out.q_rows = WINDOWED ? min(g.win_h, g.q_h - out.y0) : g.q_h;
+    out.q_cols = WINDOWED ? min(g.win_w, g.q_w - out.x0) : g.q_w;
     return out;
 }
 
 /* Token of the i-th query of a window, in the whole grid. */
 static inline int query_token(geometry g, window w, int i)
 {
-    return (w.y0 + i / w.q_cols) * g.q_w + w.x0 + i % w.q_cols;
+    return WINDOWED ? (w.y0 + i / w.q_cols) * g.q_w + w.x0 + i % w.q_cols : i;
 }
 
 /* Token of the i-th key of a window; -1 when it is padding. */
 static inline int key_token(geometry g, window w, int i)
 {
     int y = w.y0 + i / g.win_w, x = w.x0 + i % g.win_w;
-    return y < g.k_h && x < g.k_w ? y * g.k_w + x : -1;
+    return !WINDOWED ? i : y < g.k_h && x < g.k_w ? y * g.k_w + x : -1;
 }
 
 /* Per-query values in window order, in the workspace: [batch][window][head][...][slots]. */

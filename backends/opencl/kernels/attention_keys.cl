@@ -2,18 +2,18 @@
  * queries. A group of work-items per tile of keys. */
 #include "attention_tile.cl"
 
-/* Sums the rows of padded keys into a part [2 D]; `tile` is overwritten. */
-static inline void add_padding(__global float *part, float4 rows_of[RI][N4], __local float4 *tile,
-                               geometry g, window w, int first, int count, int tx, int ty)
+/* Sums the rows of padded keys into a part [2 D]; `tile` [OWN][ROW] is overwritten. */
+REGISTERS void add_padding(__global float *part, chunk rows_of[RI][CHUNKS], __local float4 *tile,
+                           geometry g, window w, rows k, worker me)
 {
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int r = 0; r < RI; r++) {
-        int i = ty * RI + r, padded = i < count && key_token(g, w, first + i) < 0;
-        for (int n = 0; n < N4; n++)
-            tile[i * ROW + tx + TX * n] = padded ? rows_of[r][n] : (float4)(0);
+    EACH (r, RI) {
+        int i = OWN_ROW(r), padded = i < k.count && key_token(g, w, k.first + i) < 0;
+        EACH (n, CHUNKS)
+            ((__local chunk *)(tile + i * ROW))[CHUNK(n)] = padded ? rows_of[r][n] : (chunk)(0);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int l = get_local_id(0); l < D4; l += ITEMS) {
+    for (int l = me.item; l < D4; l += ITEMS) {
         float4 sum = 0;
         for (int i = 0; i < OWN; i++)
             sum += tile[i * ROW + l];
@@ -21,78 +21,74 @@ static inline void add_padding(__global float *part, float4 rows_of[RI][N4], __l
     }
 }
 
-__kernel void backward_keys(__global const float *q_all, __global const float *k_all,
-                            __global const float *v_all, __global const float *pad,
-                            __global const int *key_counts, __global const float *dout_all,
-                            __global float *dk_all, __global float *dv_all, int heads, int q_stride,
-                            int q_col, int k_stride, int k_col, int v_stride, int v_col,
-                            float scale, long pad_parts_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+backward_keys(__global const float *q_all, __global const float *k_all, __global const float *v_all,
+              __global const float *pad, __global const int *key_counts,
+              __global const float *dout_all, __global float *dk_all, __global float *dv_all,
+              int heads, int q_stride, int q_col, int k_stride, int k_col, int v_stride, int v_col,
+              float scale, long pad_parts_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
-    __local float4 k_tile[OWN * ROW], v_tile[OWN * ROW], q_tile[SEEN * ROW], dout_tile[SEEN * ROW];
-    __local float4 p_weights[SEEN * WEIGHTS / 4], ds_weights[SEEN * WEIGHTS / 4];
-    WORK_ITEM;
-    geometry g = GEOMETRY;
-    int hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
+    __local float4 k_own[OWN * ROW], v_own[OWN * ROW];
+    __local float4 q_tile[SEEN * ROW], dout_tile[SEEN * ROW];
+    __local float4 p_weights[WEIGHT_TILE], ds_weights[WEIGHT_TILE];
+    PLACE;
     int q_tokens = q_h * q_w, k_tokens = k_h * k_w, window_keys = win_h * win_w;
-    window w = find_window(g, hw / heads);
+    const int dout_stride = heads * D, dout_col = 0;
+    rows q = HEAD_ROWS(QUERIES, q, 0, q_tokens);
+    rows k = HEAD_ROWS(KEYS, k, PAD_ROW(k_col), k_tokens);
+    rows v = HEAD_ROWS(KEYS, v, PAD_ROW(v_col), k_tokens);
+    rows dout = HEAD_ROWS(QUERIES, dout, 0, q_tokens);
     int limit = key_counts ? min(key_counts[b], window_keys) : window_keys;
     int queries = w.q_rows * w.q_cols;
-    int first = get_group_id(0) * OWN, count = min(OWN, window_keys - first);
-    size_t group = (size_t)b * get_global_size(1) + hw;
-    query_values values = QUERY_VALUES(group);
-    rows q = {q_all + (size_t)b * q_tokens * q_stride + q_col + head * D, q_stride};
-    rows k = {k_all + (size_t)b * k_tokens * k_stride + k_col + head * D, k_stride};
-    rows v = {v_all + (size_t)b * k_tokens * v_stride + v_col + head * D, v_stride};
-    rows dout = {dout_all + (size_t)b * q_tokens * heads * D + head * D, heads * D};
+    k.first = v.first = get_group_id(0) * OWN;
+    k.count = v.count = min(OWN, window_keys - k.first);
 
-    float4 dk[RI][N4], dv[RI][N4];
+    chunk dk[RI][CHUNKS], dv[RI][CHUNKS];
     clear_rows(dk);
     clear_rows(dv);
-    load_keys(k_tile, OWN, k, pad ? pad + k_col + head * D : 0, g, w, first, count);
-    load_keys(v_tile, OWN, v, pad ? pad + v_col + head * D : 0, g, w, first, count);
+    load_own(k_own, k);
+    load_own(v_own, v);
     for (int slot0 = 0; slot0 < queries; slot0 += SEEN) {
-        int found = min(SEEN, queries - slot0);
         float p[RI][KJ], ds[RI][KJ];
+        q.first = dout.first = slot0;
+        q.count = dout.count = min(SEEN, queries - slot0);
         barrier(CLK_LOCAL_MEM_FENCE);
-        load_queries(q_tile, SEEN, q, g, w, slot0, found);
-        load_queries(dout_tile, SEEN, dout, g, w, slot0, found);
+        load_seen(q_tile, q);
+        load_seen(dout_tile, dout);
         barrier(CLK_LOCAL_MEM_FENCE);
-        multiply(p, k_tile, q_tile, tx, ty);
-        multiply(ds, v_tile, dout_tile, tx, ty);
-        for (int c = 0; c < KJ; c++) {
-            int j = tx + TX * c, slot = slot0 + min(j, found - 1);
+        multiply(p, k_own, q_tile, me);
+        multiply(ds, v_own, dout_tile, me);
+        EACH (c, KJ) {
+            int slot = slot0 + min(SEEN_ROW(c), q.count - 1);
             float lse = values.lse[slot], delta = values.delta[slot];
-            for (int r = 0; r < RI; r++) {
-                int key = first + ty * RI + r, counts = j < found && key < limit;
-                float logit =
-                    p[r][c] * scale + relative(values, win_w, min(key, window_keys - 1), slot);
+            EACH (r, RI) {
+                int key = k.first + OWN_ROW(r), counts = SEEN_ROW(c) < q.count && key < limit;
+                float logit = p[r][c] * scale + relative(values, min(key, window_keys - 1), slot);
                 p[r][c] = counts ? exp(logit - lse) : 0.0f;
                 ds[r][c] = p[r][c] * (ds[r][c] - delta);
             }
         }
-        store_weights((__local float *)p_weights, p, tx, ty);
-        store_weights((__local float *)ds_weights, ds, tx, ty);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        add_weighted(dv, (__local const float *)p_weights, dout_tile, tx, ty);
-        add_weighted(dk, (__local const float *)ds_weights, q_tile, tx, ty);
-    }
-    for (int r = 0; r < RI; r++)
-        for (int n = 0; n < N4; n++)
-            dk[r][n] *= scale;
-    for (int r = 0; r < RI && ty * RI + r < count; r++) {
-        int token = key_token(g, w, first + ty * RI + r);
-        size_t row = (size_t)b * k_tokens + max(token, 0);
-        for (int n = 0; n < N4 && token >= 0; n++) {
-            if (dk_all)
-                store4(dk_all + row * k_stride + k_col + head * D, tx + TX * n, dk[r][n]);
-            if (dv_all)
-                store4(dv_all + row * v_stride + v_col + head * D, tx + TX * n, dv[r][n]);
+        if (PASS_WEIGHTS) {
+            keep_weights((__local float *)p_weights, p, me);
+            keep_weights((__local float *)ds_weights, ds, me);
+            barrier(CLK_LOCAL_MEM_FENCE);
         }
+        add_weighted(dv, (__local const float *)p_weights, p, dout_tile, me);
+        add_weighted(dk, (__local const float *)ds_weights, ds, q_tile, me);
+    }
+    scale_rows(dk, scale);
+    EACH (r, RI) {
+        int token = OWN_ROW(r) < k.count ? key_token(g, w, k.first + OWN_ROW(r)) : -1;
+        size_t row = (size_t)b * k_tokens + max(token, 0);
+        if (token >= 0 && dk_all)
+            store_row(dk_all + row * k_stride + k_col + head * D, dk[r], me);
+        if (token >= 0 && dv_all)
+            store_row(dv_all + row * v_stride + v_col + head * D, dv[r], me);
     }
     if (pad_parts_at >= 0) {
         __global float *part =
             workspace + pad_parts_at + (group * get_num_groups(0) + get_group_id(0)) * 2 * D;
-        add_padding(part, dk, k_tile, g, w, first, count, tx, ty);
-        add_padding(part + D, dv, v_tile, g, w, first, count, tx, ty);
+        add_padding(part, dk, k_own, g, w, k, me);
+        add_padding(part + D, dv, v_own, g, w, k, me);
     }
 }

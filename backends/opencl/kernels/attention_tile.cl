@@ -1,37 +1,30 @@
-/* attention_tile.cl - what the kernels of attention on GPUs are made of: tiles of token rows in
- * local memory, and products of them in registers.
+/* attention_tile.cl - what the kernels of attention on GPUs are made of: tiles of token rows, and
+ * products of them.
  *
- * TX x TY work-items own a tile of OWN rows (queries, or keys) and look at tiles of SEEN rows of
- * the other side. Work-item (tx, ty) holds the products of its rows RI * ty .. with the rows tx, tx
- * + TX .. of the other tile, and the columns tx, tx + TX .. (of four floats) of the result's rows.
- * Set by the host: D, REL_H, REL_W, TX, a divisor of D4, TY, KJ. */
+ * A group of ITEMS work-items owns a tile of OWN rows (queries, or keys) and looks at tiles of SEEN
+ * rows of the other side, in local memory. How the work is shared out, attention_fma.cl or
+ * attention_mma.cl says: a work-item holds the products of the owned rows OWN_ROW(r), r < RI, with
+ * the seen rows SEEN_ROW(c), c < KJ; and of its owned rows' sums the chunks CHUNK(n), n < CHUNKS,
+ * each a vector of floats. SHARES work-items, by me.column, share an owned row.
+ *
+ * Set by the host: D, REL_H, REL_W; ALIGNED: rows begin at multiples of four floats; WINDOWED;
+ * MATRIX, and what the tile's file asks for. */
 #include "attention_geometry.cl"
 
 #define HAS_REL (REL_H > 0)
 #define D4      ((D + 3) / 4)
-#define ROW     (D4 + 1) /* float4s from row to row: the rows' columns lie in other banks */
-#define RI      4        /* owned rows of a work-item: a float4 of weights */
-#define OWN     (RI * TY)
-#define SEEN    (KJ * TX)
-#define N4      (D4 / TX)
-#define ITEMS   (TX * TY)
+#define ROW     (D4 + 1)  /* float4s from row to row: the rows' columns lie in other banks */
 #define WEIGHTS (OWN + 4) /* floats from row to row of a tile of weights [SEEN][OWN] */
 
-#define WORK_ITEM int item = get_local_id(0), tx = item % TX, ty = item / TX
+#define LARGER(a, b) ((a) > (b) ? (a) : (b))
 
 #define LOWEST (-3.0e38f)
-
-/* Token rows of [batch, tokens, stride], from one head's first column. */
-typedef struct {
-    __global const float *data;
-    int stride;
-} rows;
 
 /* The four floats l of a row; zeros past its end. */
 static inline float4 load4(__global const float *row, int l)
 {
-#if D % 4 == 0
-    return vload4(l, row);
+#if ALIGNED
+    return ((__global const float4 *)row)[l];
 #else
     float4 x = 0;
     x.x = row[4 * l];
@@ -44,8 +37,8 @@ static inline float4 load4(__global const float *row, int l)
 
 static inline void store4(__global float *row, int l, float4 x)
 {
-#if D % 4 == 0
-    vstore4(x, l, row);
+#if ALIGNED
+    ((__global float4 *)row)[l] = x;
 #else
     row[4 * l] = x.x;
     if (4 * l + 1 < D)
@@ -57,93 +50,95 @@ static inline void store4(__global float *row, int l, float4 x)
 #endif
 }
 
-/* Tile rows 0 .. size-1: keys first .. first+count-1 of a window, then zeros. */
-static inline void load_keys(__local float4 *tile, int size, rows from, __global const float *pad,
-                             geometry g, window w, int first, int count)
+/* Rows first .. first+count-1 of a window, or of a table; pad: the row of a padded key, or NULL. */
+typedef enum { QUERIES, KEYS, TABLE } row_kind;
+
+typedef struct {
+    row_kind kind;
+    __global const float *data, *pad;
+    int stride, first, count;
+} rows;
+
+/* NULL: zeros. */
+static inline __global const float *find_row(rows x, geometry g, window w, int i)
 {
-    for (int e = get_local_id(0); e < size * D4; e += ITEMS) {
-        int i = e / D4, l = e % D4, token = i < count ? key_token(g, w, first + i) : -1;
-        float4 x = 0;
-        if (token >= 0)
-            x = load4(from.data + (size_t)token * from.stride, l);
-        else if (i < count && pad)
-            x = load4(pad, l);
-        tile[i * ROW + l] = x;
-    }
+    if (i >= x.count)
+        return 0;
+    int at = x.first + i, token = x.kind == QUERIES ? query_token(g, w, at)
+                                  : x.kind == KEYS  ? key_token(g, w, at)
+                                                    : at;
+    return token >= 0 ? x.data + (size_t)token * x.stride : x.pad;
 }
 
-static inline void load_queries(__local float4 *tile, int size, rows from, geometry g, window w,
-                                int first, int count)
+static inline void load_tile(__local float4 *tile, int size, int items, rows from, geometry g,
+                             window w)
 {
-    for (int e = get_local_id(0); e < size * D4; e += ITEMS) {
+    for (int e = get_local_id(0); e < size * D4; e += items) {
         int i = e / D4, l = e % D4;
-        float4 x = 0;
-        if (i < count)
-            x = load4(from.data + (size_t)query_token(g, w, first + i) * from.stride, l);
-        tile[i * ROW + l] = x;
+        __global const float *row = find_row(from, g, w, i);
+        tile[i * ROW + l] = row ? load4(row, l) : (float4)(0);
     }
 }
 
-/* Products of owned and seen rows. */
-static inline void multiply(float product[RI][KJ], __local const float4 *own,
-                            __local const float4 *seen, int tx, int ty)
-{
-    for (int r = 0; r < RI; r++)
-        for (int c = 0; c < KJ; c++)
-            product[r][c] = 0;
-    for (int l = 0; l < D4; l++) {
-        float4 a[RI], b[KJ];
-        for (int r = 0; r < RI; r++)
-            a[r] = own[(ty * RI + r) * ROW + l];
-        for (int c = 0; c < KJ; c++)
-            b[c] = seen[(tx + TX * c) * ROW + l];
-        for (int r = 0; r < RI; r++)
-            for (int c = 0; c < KJ; c++) {
-                float sum = fma(a[r].x, b[c].x, product[r][c]);
-                sum = fma(a[r].y, b[c].y, sum);
-                sum = fma(a[r].z, b[c].z, sum);
-                product[r][c] = fma(a[r].w, b[c].w, sum);
-            }
-    }
-}
+#if MATRIX
+#include "attention_mma.cl"
+#else
+#include "attention_fma.cl"
+#endif
 
-/* What a work-item holds becomes a tile of weights. */
-static inline void store_weights(__local float *weights, float x[RI][KJ], int tx, int ty)
-{
-    for (int c = 0; c < KJ; c++)
-        *(__local float4 *)(weights + (tx + TX * c) * WEIGHTS + ty * RI) =
-            (float4)(x[0][c], x[1][c], x[2][c], x[3][c]);
-}
+#define load_own(tile, from)  load_tile(tile, OWN, ITEMS, from, g, w)
+#define load_seen(tile, from) load_tile(tile, SEEN, ITEMS, from, g, w)
 
-/* sum of owned rows += weights times seen rows. */
-static inline void add_weighted(float4 sum[RI][N4], __local const float *weights,
-                                __local const float4 *seen, int tx, int ty)
+REGISTERS void clear_rows(chunk x[RI][CHUNKS])
 {
-    for (int j = 0; j < SEEN; j++) {
-        float4 w = *(__local const float4 *)(weights + j * WEIGHTS + ty * RI);
-        for (int n = 0; n < N4; n++) {
-            float4 x = seen[j * ROW + tx + TX * n];
-            sum[0][n] = fma((float4)(w.x), x, sum[0][n]);
-            sum[1][n] = fma((float4)(w.y), x, sum[1][n]);
-            sum[2][n] = fma((float4)(w.z), x, sum[2][n]);
-            sum[3][n] = fma((float4)(w.w), x, sum[3][n]);
-        }
-    }
-}
-
-static inline void clear_rows(float4 x[RI][N4])
-{
-    for (int r = 0; r < RI; r++)
-        for (int n = 0; n < N4; n++)
+    EACH (r, RI)
+        EACH (n, CHUNKS)
             x[r][n] = 0;
 }
 
-static inline float relative(query_values values, int win_w, int key, int slot)
+REGISTERS void scale_rows(chunk x[RI][CHUNKS], float scale)
+{
+    EACH (r, RI)
+        EACH (n, CHUNKS)
+            x[r][n] *= scale;
+}
+
+REGISTERS void store_row(__global float *row, const chunk x[CHUNKS], worker me)
+{
+    EACH (n, CHUNKS)
+        store_chunk(row, CHUNK(n), x[n]);
+}
+
+/* What a work-item holds becomes a part of a tile of weights. */
+REGISTERS void keep_weights(__local float *weights, float x[RI][KJ], worker me)
+{
+    EACH (c, KJ)
+        store_weights(weights + SEEN_ROW(c) * WEIGHTS, x, c, me);
+}
+
+static inline float relative(query_values values, int key, int slot)
 {
 #if HAS_REL
-    return values.by_row[(size_t)(key / win_w) * values.slots + slot] +
-           values.by_col[(size_t)(key % win_w) * values.slots + slot];
+    return values.by_row[(size_t)(key / REL_W) * values.slots + slot] +
+           values.by_col[(size_t)(key % REL_W) * values.slots + slot];
 #else
     return 0;
 #endif
 }
+
+/* What every kernel begins with: its work-item, and the window, head and batch item of its group.
+ */
+#define PLACE                                                                                      \
+    worker me = find_worker();                                                                     \
+    geometry g = GEOMETRY;                                                                         \
+    int hw = get_global_id(1), b = get_global_id(2), head = hw % heads;                            \
+    window w = find_window(g, hw / heads);                                                         \
+    size_t group = (size_t)b * get_global_size(1) + hw;                                            \
+    query_values values = QUERY_VALUES(group)
+
+/* A head's rows of [batch, tokens, stride], from its first column. */
+#define HEAD_ROWS(kind, x, pad, tokens)                                                            \
+    {                                                                                              \
+        kind, x##_all + (size_t)b *(tokens)*x##_stride + x##_col + head *D, pad, x##_stride, 0, 0  \
+    }
+#define PAD_ROW(col) (pad ? pad + (col) + head * D : 0)

@@ -204,7 +204,7 @@ typedef struct {
 
 static inline key_grid find_keys(geometry g, window w)
 {
-    int rows = g.windowed ? w.q_rows : g.win_h, cols = g.windowed ? w.q_cols : g.win_w;
+    int rows = WINDOWED ? w.q_rows : g.win_h, cols = WINDOWED ? w.q_cols : g.win_w;
     key_grid k = {rows, cols, rows * cols, HAS_REL ? KB / cols * cols : KB};
     return k;
 }
