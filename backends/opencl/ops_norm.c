@@ -54,7 +54,10 @@ static param_sums param_sums_of(const cl_device *device, const scl_node *node)
 {
     int64_t n = scl_shape_count(node->outputs[0]->shape);
     int64_t rows = scl_shape_count(node->inputs[1]->shape);
-    return (param_sums){n, rows, cl_sum_splits(device, 1, rows, n)};
+    int64_t shares = cl_sum_splits(device, 1, rows, n);
+    while (shares > 1 && shares * shares > rows) /* as many to add as there are rows in each */
+        shares--;
+    return (param_sums){n, rows, shares};
 }
 
 static size_t param_grad_workspace(cl_device *device, const scl_node *node)
