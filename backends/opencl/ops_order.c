@@ -3,6 +3,13 @@
 
 #include <stdio.h>
 
+/* Of argsort and distance: an integer for each value. */
+static size_t integers(cl_device *device, const scl_node *node)
+{
+    (void)device;
+    return (size_t)scl_shape_count(node->outputs[0]->shape) * sizeof(cl_int);
+}
+
 /* ---- cumsum: a group per row, or a work-item per stretch of columns */
 
 static scl_status prepare_cumsum(cl_device *device, const scl_binding *b, scl_launch *launch,
@@ -34,12 +41,6 @@ static scl_status prepare_cumsum(cl_device *device, const scl_binding *b, scl_la
 /* ---- argsort and reorder */
 
 #define SORT_ITEMS 256 /* on GPUs: with 16 bins each, 16 KiB of local memory */
-
-static size_t argsort_workspace(cl_device *device, const scl_node *node)
-{
-    (void)device;
-    return (size_t)scl_shape_count(node->outputs[0]->shape) * sizeof(cl_int);
-}
 
 static scl_status prepare_argsort(cl_device *device, const scl_binding *b, scl_launch *launch,
                                   scl_error *err)
@@ -80,12 +81,6 @@ static scl_status prepare_reorder(cl_device *device, const scl_binding *b, scl_l
 
 /* ---- distance */
 
-static size_t distance_workspace(cl_device *device, const scl_node *node)
-{
-    (void)device;
-    return (size_t)scl_shape_count(node->outputs[0]->shape) * sizeof(cl_int);
-}
-
 static scl_status prepare_distance(cl_device *device, const scl_binding *b, scl_launch *launch,
                                    scl_error *err)
 {
@@ -110,6 +105,6 @@ static scl_status prepare_distance(cl_device *device, const scl_binding *b, scl_
 }
 
 const cl_op cl_op_cumsum = {.prepare = prepare_cumsum};
-const cl_op cl_op_argsort = {.prepare = prepare_argsort, .workspace = argsort_workspace};
+const cl_op cl_op_argsort = {.prepare = prepare_argsort, .workspace = integers};
 const cl_op cl_op_reorder = {.prepare = prepare_reorder};
-const cl_op cl_op_distance = {.prepare = prepare_distance, .workspace = distance_workspace};
+const cl_op cl_op_distance = {.prepare = prepare_distance, .workspace = integers};
