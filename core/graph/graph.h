@@ -248,6 +248,12 @@ typedef struct scl_op_info {
 } scl_op_info;
 
 const scl_op_info *scl_op_describe(scl_op op);
+
+static inline bool scl_node_is_view(const scl_node *node)
+{
+    return (scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0;
+}
+
 /* The op's name; of a plugin's own op its label. */
 const char *scl_node_name(const scl_node *node);
 

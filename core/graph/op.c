@@ -60,7 +60,7 @@ static bool is_updated(const scl_node *node, int input)
 double scl_node_values(const scl_node *node)
 {
     double read = 0, written = 0;
-    if ((scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0)
+    if (scl_node_is_view(node))
         return 0;
     for (int i = 0; i < node->input_count; i++) {
         if (node->inputs[i] == NULL || seen_before(node, i))

@@ -34,11 +34,6 @@ bool pointwise_same_domain(scl_shape a, scl_shape b)
     return memcmp(x, y, sizeof x) == 0;
 }
 
-static bool is_view(const scl_node *node)
-{
-    return (scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0;
-}
-
 static scl_tensor *first_equal(const pointwise_fuser *f, scl_tensor *tensor)
 {
     while (tensor != NULL && f->same[tensor->id] != NULL)
@@ -49,7 +44,7 @@ static scl_tensor *first_equal(const pointwise_fuser *f, scl_tensor *tensor)
 /* A view that has its input's elements in the same domain. */
 static bool is_clear(const scl_node *node)
 {
-    return node != NULL && is_view(node) &&
+    return node != NULL && scl_node_is_view(node) &&
            pointwise_same_domain(node->inputs[0]->shape, node->outputs[0]->shape);
 }
 
@@ -291,7 +286,7 @@ static void emit(emitter *e, scl_node *node)
         if (input != NULL && f->maker[input->id] != NULL)
             emit(e, input->producer);
     }
-    if (is_view(node))
+    if (scl_node_is_view(node))
         node->outputs[0]->base = node->inputs[0]->base;
     e->nodes[e->count++] = node;
 }
@@ -301,7 +296,7 @@ static bool is_root(const pointwise_fuser *f, const scl_node *node)
     bool kept = false;
     for (int i = 0; i < node->output_count; i++)
         kept |= node->outputs[i] != NULL && is_wanted(f, node->outputs[i]);
-    return kept || (!is_view(node) && stands_alone(f, node));
+    return kept || (!scl_node_is_view(node) && stands_alone(f, node));
 }
 
 /* The node itself, or its group's. */

@@ -92,7 +92,7 @@ static void compute_again(rewriter *r, const scl_node *node)
     if (scl_graph_status(r->into, NULL) != SCL_OK)
         return;
     r->work += scl_node_work(node);
-    r->again_count += (scl_op_describe(node->op)->flags & SCL_OP_VIEW) == 0;
+    r->again_count += !scl_node_is_view(node);
     r->nodes[r->count++] = copy;
 }
 

@@ -83,7 +83,7 @@ static scl_status bind_node(scl_schedule *s, scl_store *store, size_t index, scl
         SCL_TRY(resolve(s, store, tensor, err));
         buffers[i] = s->of_tensor[tensor->id];
     }
-    if (scl_op_describe(node->op)->flags & SCL_OP_VIEW)
+    if (scl_node_is_view(node))
         return SCL_OK;
     int32_t workspace = s->plan->place_of_workspace[index];
     scl_binding binding = {.node = node,

@@ -141,7 +141,7 @@ static scl_status freeze(scl_kit_trial *t, scl_error *err)
             node->attr.scalar[0] = 1;
             node->attr.scalar[1] = 0;
             node->outputs[0]->base = node->outputs[0];
-        } else if ((scl_op_describe(node->op)->flags & SCL_OP_VIEW) != 0) {
+        } else if (scl_node_is_view(node)) {
             node->outputs[0]->base = node->inputs[0]->base;
         }
     }

@@ -158,7 +158,7 @@ static inline void guarded_launch(guarded_run *run, size_t index)
 {
     scl_device *device = run->device;
     const scl_node *node = run->graph->nodes[index];
-    if (scl_op_describe(node->op)->flags & SCL_OP_VIEW)
+    if (scl_node_is_view(node))
         return;
     scl_buffer *links[1024];
     int count = node->input_count + node->output_count;
