@@ -367,28 +367,29 @@ static expression_node *parse_signed(parser *p)
     return node;
 }
 
-static expression_node *parse_product(parser *p)
+/* Operands with one of two signs between them, from the left. */
+static expression_node *parse_chain(parser *p, expression_node *(*parse_operand)(parser *),
+                                    const char signs[2], const expression_operator ops[2])
 {
-    expression_node *left = parse_signed(p);
-    while (left != NULL && (at_sign(p, '*') || at_sign(p, '/'))) {
+    expression_node *left = parse_operand(p);
+    while (left != NULL && (at_sign(p, signs[0]) || at_sign(p, signs[1]))) {
         token t = p->next;
         step(p);
-        left = join(p, t.sign == '*' ? EXPRESSION_MULTIPLY : EXPRESSION_DIVIDE, t.at, left,
-                    parse_signed(p));
+        left = join(p, ops[t.sign == signs[1]], t.at, left, parse_operand(p));
     }
     return left;
 }
 
+static expression_node *parse_product(parser *p)
+{
+    static const expression_operator ops[] = {EXPRESSION_MULTIPLY, EXPRESSION_DIVIDE};
+    return parse_chain(p, parse_signed, "*/", ops);
+}
+
 static expression_node *parse_sum(parser *p)
 {
-    expression_node *left = parse_product(p);
-    while (left != NULL && (at_sign(p, '+') || at_sign(p, '-'))) {
-        token t = p->next;
-        step(p);
-        left = join(p, t.sign == '+' ? EXPRESSION_ADD : EXPRESSION_SUBTRACT, t.at, left,
-                    parse_product(p));
-    }
-    return left;
+    static const expression_operator ops[] = {EXPRESSION_ADD, EXPRESSION_SUBTRACT};
+    return parse_chain(p, parse_product, "+-", ops);
 }
 
 static expression_node *parse_whole(parser *p)
