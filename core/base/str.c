@@ -77,10 +77,9 @@ static int lower(char c)
     return tolower((unsigned char)c);
 }
 
-static int min3(int a, int b, int c)
+static int least(int a, int b)
 {
-    int m = a < b ? a : b;
-    return m < c ? m : c;
+    return a < b ? a : b;
 }
 
 int scl_edit_distance(const char *a, const char *b)
@@ -96,9 +95,9 @@ int scl_edit_distance(const char *a, const char *b)
         row[0] = (int)i;
         for (size_t j = 1; j <= lb; j++) {
             int x = lower(a[i - 1]), y = lower(b[j - 1]);
-            row[j] = min3(last[j - 1] + (x != y), last[j] + 1, row[j - 1] + 1);
+            row[j] = least(last[j - 1] + (x != y), least(last[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && x == lower(b[j - 2]) && y == lower(a[i - 2]))
-                row[j] = min3(row[j], before[j - 2] + 1, row[j]);
+                row[j] = least(row[j], before[j - 2] + 1);
         }
     }
     return rows[la % 3][lb];
