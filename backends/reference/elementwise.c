@@ -67,14 +67,19 @@ static void strides_in(const scl_tensor *input, const scl_shape *out, int64_t st
     }
 }
 
-static int64_t offset_of(int64_t index, const scl_shape *out, const int64_t stride[SCL_MAX_DIMS])
+int64_t reference_offset(int64_t index, int ndim, const int64_t *size, const int64_t *stride)
 {
     int64_t offset = 0;
-    for (int d = out->ndim - 1; d >= 0; d--) {
-        offset += index % out->dim[d] * stride[d];
-        index /= out->dim[d];
+    for (int d = ndim - 1; d >= 0; d--) {
+        offset += index % size[d] * stride[d];
+        index /= size[d];
     }
     return offset;
+}
+
+static int64_t offset_of(int64_t index, const scl_shape *out, const int64_t *stride)
+{
+    return reference_offset(index, out->ndim, out->dim, stride);
 }
 
 double reference_activate(double x, int32_t act)

@@ -3,16 +3,6 @@
 
 #include "graph/pointwise.h"
 
-static int64_t offset_of(const scl_pointwise *p, int64_t element, const int64_t *stride)
-{
-    int64_t offset = 0;
-    for (int d = SCL_MAX_DIMS - 1; d >= 0; d--) {
-        offset += element % p->size[d] * stride[d];
-        element /= p->size[d];
-    }
-    return offset;
-}
-
 static void run_steps(const scl_pointwise *p, double *value)
 {
     for (int32_t i = 0; i < p->step_count; i++) {
@@ -32,7 +22,7 @@ void reference_pointwise(const reference_args *a)
             a->out[k][i] = 0;
     for (int64_t i = 0; i < count; i++) {
         for (int k = 0; k < a->node->input_count; k++)
-            value[k] = a->in[k][offset_of(p, i, p->stride[k])];
+            value[k] = a->in[k][reference_offset(i, SCL_MAX_DIMS, p->size, p->stride[k])];
         run_steps(p, value);
         for (int k = 0; k < a->node->output_count; k++) {
             const scl_pointwise_output *out = &p->outputs[k];

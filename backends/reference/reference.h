@@ -27,6 +27,9 @@ double reference_activate(double x, int32_t act);
 /* An elementwise op on values; `s`: the scalars of its node. */
 double reference_apply(int32_t op, double x, double y, const float *s);
 
+/* Where element `index` of a shape is in an input that has these strides; 0: it is repeated. */
+int64_t reference_offset(int64_t index, int ndim, const int64_t *size, const int64_t *stride);
+
 /* The derivative of gelu. */
 double reference_gelu_slope(double x);
 
