@@ -1,5 +1,7 @@
 #include "base/progress.h"
 
+#include "base/str.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -26,16 +28,11 @@ void scl_duration_text(double seconds, char text[SCL_DURATION_TEXT])
         snprintf(text, SCL_DURATION_TEXT, "%02" PRIu64 ":%02" PRIu64, minutes, s % 60);
 }
 
-static bool starts_character(char byte)
-{
-    return ((unsigned char)byte & 0xC0) != 0x80;
-}
-
 static int columns_of(const char *text)
 {
     int columns = 0;
     for (; *text != '\0'; text++)
-        columns += starts_character(*text);
+        columns += scl_begins_character(*text);
     return columns;
 }
 
@@ -115,9 +112,7 @@ static void add_bar(line *l, double part, int width, bool ascii)
 static void add_cut(line *l, const char *text, int columns)
 {
     while (*text != '\0' && columns-- > 0) {
-        size_t bytes = 1;
-        while (text[bytes] != '\0' && !starts_character(text[bytes]))
-            bytes++;
+        size_t bytes = scl_character_bytes(text, NULL);
         add(l, text, bytes);
         text += bytes;
     }

@@ -67,6 +67,14 @@ const char *scl_str_text(const scl_str *str)
     return str->text != NULL ? str->text : "";
 }
 
+size_t scl_character_bytes(const char *text, const char *end)
+{
+    size_t bytes = 1;
+    while (text + bytes != end && !scl_begins_character(text[bytes]))
+        bytes++;
+    return bytes;
+}
+
 bool scl_glob_match(const char *pattern, const char *name)
 {
     return scl_pattern_matches(pattern, name) != 0;

@@ -22,6 +22,14 @@ void scl_str_free(scl_str *str);
 /* The text, or "" when nothing was added. Borrowed. */
 const char *scl_str_text(const scl_str *str);
 
+/* Whether a byte of UTF-8 begins a character, as the final NUL does. */
+static inline bool scl_begins_character(char byte)
+{
+    return ((unsigned char)byte & 0xc0) != 0x80;
+}
+/* Bytes of the UTF-8 character at `text`, which ends before `end`; NULL: at the final NUL. */
+size_t scl_character_bytes(const char *text, const char *end);
+
 /* Shell-like match of a whole name: '*' any run of characters, '?' any one. */
 bool scl_glob_match(const char *pattern, const char *name);
 

@@ -170,13 +170,9 @@ static void refuse_tag(parse *p, const yaml_char_t *tag, scl_place place)
 /* The byte where a mark of libyaml is, which counts characters. Marks come in order. */
 static size_t byte_at(parse *p, size_t character)
 {
-    const char *text = p->source.text;
-    while (p->at_character < character && p->at_byte < p->source.size) {
-        p->at_byte++;
-        while (p->at_byte < p->source.size && (text[p->at_byte] & 0xc0) == 0x80)
-            p->at_byte++;
-        p->at_character++;
-    }
+    const char *text = p->source.text, *end = text + p->source.size;
+    for (; p->at_character < character && p->at_byte < p->source.size; p->at_character++)
+        p->at_byte += scl_character_bytes(text + p->at_byte, end);
     return p->at_byte;
 }
 

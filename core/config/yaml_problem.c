@@ -75,20 +75,11 @@ static const char *indenting_tab(const char *start, const char *end)
     return start < end && *start == '\t' ? start : NULL;
 }
 
-/* Bytes of the UTF-8 character at p; libyaml has checked the text this far. */
-static size_t character_bytes(const char *p, const char *end)
-{
-    size_t bytes = 1;
-    while (p + bytes < end && ((unsigned char)p[bytes] & 0xc0) == 0x80)
-        bytes++;
-    return bytes;
-}
-
 static const char *mark_text(const scl_yaml_source *source, yaml_mark_t mark)
 {
     const char *p = line_start(source, mark.line), *end = source->text + source->size;
     for (size_t column = 0; column < mark.column && p < end; column++)
-        p += character_bytes(p, end);
+        p += scl_character_bytes(p, end);
     return p;
 }
 
@@ -97,7 +88,7 @@ static void explain_bytes(const yaml_parser_t *parser, const scl_yaml_source *so
 {
     yaml_mark_t mark = {0};
     const char *end = source->text + source->size, *bad = source->text + parser->problem_offset;
-    for (const char *p = source->text; p < bad && p < end; p += character_bytes(p, end)) {
+    for (const char *p = source->text; p < bad && p < end; p += scl_character_bytes(p, end)) {
         mark.column++;
         if (*p == '\n') {
             mark.line++;
@@ -123,7 +114,7 @@ static const char *name_character(const scl_yaml_source *source, yaml_mark_t mar
     if (p >= end || *p == '\n' || *p == '\r')
         return "the end of the line";
     char text[8] = {0};
-    size_t bytes = character_bytes(p, end);
+    size_t bytes = scl_character_bytes(p, end);
     memcpy(text, p, bytes < sizeof text ? bytes : sizeof text - 1);
     const char *named = scl_arena_printf(arena, "`%s`", scl_text_quote(arena, text));
     return named != NULL ? named : "a character";

@@ -14,7 +14,7 @@ static void pass(walk *w)
     if (*w->at == '\n' || (*w->at == '\r' && w->at[1] != '\n')) {
         w->line++;
         w->column = 1;
-    } else if ((*w->at & 0xc0) != 0x80 && *w->at != '\r') {
+    } else if (scl_begins_character(*w->at) && *w->at != '\r') {
         w->column++;
     }
     w->at++;
@@ -48,14 +48,6 @@ static char enter(walk *w)
     return style;
 }
 
-static const char *after_character(const char *text)
-{
-    do
-        text++;
-    while ((*text & 0xc0) == 0x80);
-    return text;
-}
-
 /* Over an escape, which makes one character, or over an escaped end of line, which makes none. */
 static bool pass_escape(walk *w)
 {
@@ -74,11 +66,11 @@ static bool pass_escape(walk *w)
 static const char *pass_one(walk *w, char style, const char *text)
 {
     if (style == '"' && *w->at == '\\')
-        return pass_escape(w) ? after_character(text) : text;
+        return text + (pass_escape(w) ? scl_character_bytes(text, NULL) : 0);
     if (*w->at == *text) {
         if (style == '\'' && *w->at == '\'')
             pass(w);
-        const char *next = after_character(text);
+        const char *next = text + scl_character_bytes(text, NULL);
         for (; text < next; text++)
             pass(w);
         return next;

@@ -1,6 +1,7 @@
 #include "picture/canvas.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "io/image.h"
 #include "io/resize.h"
 #include "picture/font.h"
@@ -240,11 +241,6 @@ void scl_canvas_tint(scl_canvas *canvas, int x, int y, const uint8_t *ids, int w
         }
 }
 
-static bool starts_character(char byte)
-{
-    return ((unsigned char)byte & 0xC0) != 0x80; /* not a UTF-8 continuation */
-}
-
 static int advance_of(const scl_text_style *style)
 {
     return (SCL_FONT_WIDTH + style->bold) * style->scale;
@@ -254,7 +250,7 @@ static int count_characters(const char *text)
 {
     int count = 0;
     for (; *text != '\0' && count < TEXT_MAX; text++)
-        count += starts_character(*text);
+        count += scl_begins_character(*text);
     return count;
 }
 
@@ -311,7 +307,7 @@ void scl_canvas_text(scl_canvas *canvas, int x, int y, const scl_text_style *sty
                       : style->align == SCL_ALIGN_CENTER ? width / 2
                                                          : 0);
     for (int i = 0; *text != '\0' && i < TEXT_MAX; text++) {
-        if (!starts_character(*text))
+        if (!scl_begins_character(*text))
             continue;
         bool ascii = (unsigned char)*text < 0x80;
         draw_glyph(canvas, at, y, style, ascii ? *text : '?');

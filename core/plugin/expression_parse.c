@@ -77,14 +77,6 @@ static const char *show(const parser *p, token t)
     return shown != NULL ? shown : end;
 }
 
-static size_t character_length(const char *text)
-{
-    size_t n = 1;
-    while ((text[n] & 0xc0) == 0x80)
-        n++;
-    return n;
-}
-
 /* What another language would have meant. */
 static const char *advice_on(const char *text)
 {
@@ -120,7 +112,7 @@ static token read_token(parser *p, size_t at)
         t.length = 2;
         fail(p, at, advice_on(c), show(p, t));
     } else if (strchr("+-*/^(),=<>[]", *c) == NULL) {
-        t.length = character_length(c);
+        t.length = scl_character_bytes(c, NULL);
         fail(p, at, "expected a number, a name or an operator, found %s", show(p, t));
     } else if ((*c == '<' || *c == '>') && c[1] == '=') {
         t.length = 2;

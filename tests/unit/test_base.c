@@ -34,6 +34,16 @@ static void nearest_name_finds_misspellings_only(void **state)
     assert_int_equal(scl_edit_distance("kitten", "Sitting"), 3);
 }
 
+static void characters_are_counted_in_bytes(void **state)
+{
+    (void)state;
+    const char *text = "é€x";
+    assert_int_equal(scl_character_bytes(text, NULL), 2);
+    assert_int_equal(scl_character_bytes(text + 2, NULL), 3);
+    assert_int_equal(scl_character_bytes(text + 2, text + 4), 2); /* cut off */
+    assert_int_equal(scl_character_bytes(text + 5, NULL), 1);
+}
+
 static void first_error_is_kept_and_prefixed(void **state)
 {
     (void)state;
@@ -166,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(glob_matches_whole_names),
         cmocka_unit_test(nearest_name_finds_misspellings_only),
+        cmocka_unit_test(characters_are_counted_in_bytes),
         cmocka_unit_test(first_error_is_kept_and_prefixed),
         cmocka_unit_test(philox_matches_its_known_answer),
         cmocka_unit_test(random_streams_are_repeatable_and_distinct),
