@@ -6,6 +6,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 typedef struct anchor {
     const char *name;
     scl_yaml *node;
@@ -354,6 +356,12 @@ scl_yaml *scl_yaml_parse(scl_arena *arena, scl_yaml_source source, scl_diagnosti
         scl_diagnostics_add(diagnostics, (scl_place){.file = source.label},
                             "expected a run file of at most 1 MiB, found %zu bytes", source.size);
         return NULL;
+    }
+    /* libyaml takes a byte order mark for a column, by which the lines below are less indented. */
+    if (source.size >= strlen(BYTE_ORDER_MARK) &&
+        memcmp(source.text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+        source.text += strlen(BYTE_ORDER_MARK);
+        source.size -= strlen(BYTE_ORDER_MARK);
     }
     parse p = {.source = source, .arena = arena, .diagnostics = diagnostics};
     if (!yaml_parser_initialize(&p.parser)) {

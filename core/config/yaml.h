@@ -49,7 +49,8 @@ typedef struct scl_yaml_source {
 } scl_yaml_source;
 
 /* The tree of `source`; NULL when it could not be read, with the reason in the diagnostics. A tree
- * that is returned may still have left mistakes there. Strings are copied into the arena. */
+ * that is returned may still have left mistakes there. Strings are copied into the arena. A byte
+ * order mark is passed over. */
 scl_yaml *scl_yaml_parse(scl_arena *arena, scl_yaml_source source, scl_diagnostics *diagnostics);
 
 /* A new node without content; NULL when out of memory. */

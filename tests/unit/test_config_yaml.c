@@ -91,6 +91,18 @@ static void nodes_know_their_place_and_order(void **state)
     release(&p);
 }
 
+static void a_byte_order_mark_is_no_column(void **state)
+{
+    (void)state;
+    parsed p = parse_text("\xef\xbb\xbf"
+                          "a: 'é x'\nb: 1\n");
+    assert_ok(finish(&p, &test_error));
+    assert_place(p.root, "a", 1, 4);
+    assert_place(p.root, "b", 2, 4);
+    assert_int_equal(scl_yaml_place_within(scl_yaml_path_find(p.root, "a")->value, 3).column, 7);
+    release(&p);
+}
+
 static void aliases_become_copies(void **state)
 {
     (void)state;
@@ -563,6 +575,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_know_their_place_and_order),
+        cmocka_unit_test(a_byte_order_mark_is_no_column),
         cmocka_unit_test(aliases_become_copies),
         cmocka_unit_test(mistakes_are_told_with_their_place),
         cmocka_unit_test(mistakes_before_the_end_are_all_told),
