@@ -1,46 +1,30 @@
 #include "model/attend_more.h"
 
-/* Sizes, and where a head's columns are. */
+#include "model/heads.h"
+
 typedef struct more_keys {
     scl_graph *g;
     const scl_attention_attr *attr;
-    int64_t batch, tokens, count;   /* B, N, T */
-    int64_t width;                  /* of all heads */
-    scl_tensor *columns, *identity; /* [heads, 1, width]: 1 in the head's; [1, heads, heads] */
+    int64_t batch, tokens, count; /* B, N, T */
+    int64_t width;                /* of all heads */
+    scl_tensor *columns;          /* of the heads */
 } more_keys;
-
-static bool begin(more_keys *k)
-{
-    int64_t heads = k->attr->heads, head_dim = k->attr->head_dim;
-    size_t bytes = (size_t)(heads * k->width) * sizeof(float);
-    float *columns = scl_arena_alloc(&k->g->arena, bytes);
-    float *identity = scl_arena_alloc(&k->g->arena, (size_t)(heads * heads) * sizeof(float));
-    if (columns == NULL || identity == NULL)
-        return scl_graph_out_of_memory(k->g, bytes, "the heads' columns") != NULL;
-    for (int64_t head = 0; head < heads; head++) {
-        identity[head * heads + head] = 1;
-        for (int64_t i = 0; i < head_dim; i++)
-            columns[head * k->width + head * head_dim + i] = 1;
-    }
-    k->columns = scl_constant(k->g, columns, SCL_SHAPE(heads, 1, k->width));
-    k->identity = scl_constant(k->g, identity, SCL_SHAPE(1, heads, heads));
-    return true;
-}
 
 /* The columns of `more` from `start` on, as [heads T, width]: a head's in its rows, else zeros. */
 static scl_tensor *by_head(const more_keys *k, scl_tensor *more, int64_t start)
 {
     scl_tensor *x = scl_slice(k->g, more, -1, start, k->width);
     x = scl_reshape(k->g, x, SCL_SHAPE(1, k->count, k->width));
-    return scl_reshape(k->g, scl_mul(k->g, x, k->columns),
-                       SCL_SHAPE(k->attr->heads * k->count, k->width));
+    return scl_spread_heads(k->g, x, k->columns);
 }
 
 /* [B, heads, N] -> [B, N, heads, 1] */
 static scl_tensor *heads_last(const more_keys *k, scl_tensor *x)
 {
     int64_t heads = k->attr->heads;
-    scl_tensor *identity = scl_broadcast(k->g, k->identity, SCL_SHAPE(k->batch, heads, heads));
+    scl_tensor *identity = scl_head_columns(k->g, heads, heads);
+    identity = scl_reshape(k->g, identity, SCL_SHAPE(1, heads, heads));
+    identity = scl_broadcast(k->g, identity, SCL_SHAPE(k->batch, heads, heads));
     x = scl_matmul(k->g, x, identity, true, false, 1);
     return scl_reshape(k->g, x, SCL_SHAPE(k->batch, k->tokens, heads, 1));
 }
@@ -59,8 +43,7 @@ scl_tensor *scl_attend_more(scl_graph *g, scl_tensor *qkv, scl_tensor *seen, scl
                    .tokens = seen->shape.dim[1],
                    .count = scl_shape_count(more->shape) / columns,
                    .width = heads * attr->head_dim};
-    if (!begin(&k))
-        return NULL;
+    k.columns = scl_head_columns(g, heads, k.width);
     int64_t rows = k.batch * k.tokens;
     scl_tensor *q = scl_slice(g, qkv, -1, attr->q_col, k.width);
     scl_tensor *logits = scl_linear(g, q, by_head(&k, more, attr->k_col), NULL, (float)attr->scale);

@@ -1,5 +1,6 @@
 #include "model/decoder_attention.h"
 
+#include "model/heads.h"
 #include "model/layers.h"
 
 #include <math.h>
@@ -93,38 +94,7 @@ static bool is_plain(const layer *l, const char *which, int64_t in, int64_t out,
     return scl_layer_plain(l->m, name, in, out, &p->weight, &p->bias);
 }
 
-/* rows x columns values of the graph's, to be filled. */
-static float *table_for(const layer *l, int64_t rows, int64_t columns)
-{
-    size_t bytes = (size_t)(rows * columns) * sizeof(float);
-    float *values = scl_arena_alloc(&l->m->graph->arena, bytes);
-    if (values == NULL)
-        scl_graph_out_of_memory(l->m->graph, bytes, "a table of the mask decoder");
-    return values;
-}
-
-/* [1, heads, 1, width]: 1 where a column belongs to the head. */
-static scl_tensor *head_columns(const layer *l)
-{
-    float *values = table_for(l, l->heads, l->width);
-    for (int64_t i = 0; values != NULL && i < l->heads * l->width; i++) {
-        int64_t head = i / l->width, column = i % l->width;
-        values[i] = column / (l->width / l->heads) == head ? 1.0f : 0.0f;
-    }
-    return values == NULL ? NULL
-                          : scl_constant(l->m->graph, values, SCL_SHAPE(1, l->heads, 1, l->width));
-}
-
-/* [M, T, width] -> [M heads T, width], a head's columns in its rows and zeros elsewhere. */
-static scl_tensor *spread_heads(const layer *l, scl_tensor *x, scl_tensor *columns)
-{
-    scl_graph *g = l->m->graph;
-    x = scl_reshape(g, x, SCL_SHAPE(l->masks, 1, l->tokens, l->width));
-    x = scl_mul(g, x, columns);
-    return scl_reshape(g, x, SCL_SHAPE(l->masks * l->heads * l->tokens, l->width));
-}
-
-/* The way back; what a head has in columns of others goes. */
+/* Back from spread heads; what a head has in columns of others goes. */
 static scl_tensor *gather_heads(const layer *l, scl_tensor *x, scl_tensor *columns)
 {
     scl_graph *g = l->m->graph;
@@ -149,8 +119,8 @@ scl_tensor *scl_attend_pixels(const scl_sam *m, const char *name, scl_tensor *to
         !is_plain(&l, "v_proj", l.dim, l.width, &v))
         return attend(&l, tokens, keys, values, NULL);
     scl_graph *g = m->graph;
-    scl_tensor *columns = head_columns(&l);
-    scl_tensor *q = spread_heads(&l, project(&l, "q_proj", tokens), columns);
+    scl_tensor *columns = scl_head_columns(g, l.heads, l.width);
+    scl_tensor *q = scl_spread_heads(g, project(&l, "q_proj", tokens), columns);
     const char *outer = scl_graph_scope(g, name);
     q = by_mask(&l, scl_matmul(g, q, k.weight, false, false, (float)l.scale));
     scl_tensor *share = scl_softmax(g, scl_matmul(g, q, keys, false, true, 1), 2);
@@ -167,9 +137,10 @@ static scl_tensor *not_attended(const layer *l, scl_tensor *token_count)
 {
     scl_graph *g = l->m->graph;
     int64_t rows = l->tokens + 1; /* row: how many count */
-    float *values = table_for(l, rows, l->tokens);
+    size_t bytes = (size_t)(rows * l->tokens) * sizeof(float);
+    float *values = scl_arena_alloc(&g->arena, bytes);
     if (values == NULL)
-        return NULL;
+        return scl_graph_out_of_memory(g, bytes, "a table of the mask decoder");
     for (int64_t i = 0; i < rows * l->tokens; i++)
         values[i] = i % l->tokens < i / l->tokens ? 0 : NOT_ATTENDED;
     scl_tensor *limit = scl_constant(g, values, SCL_SHAPE(rows, l->tokens));
@@ -199,9 +170,9 @@ scl_tensor *scl_attend_from_pixels(const scl_sam *m, const char *name, scl_tenso
         !is_plain(&l, "out_proj", l.width, l.dim, &out))
         return attend(&l, pixels, keys, values, token_count);
     scl_graph *g = m->graph;
-    scl_tensor *columns = head_columns(&l);
-    scl_tensor *k = spread_heads(&l, project(&l, "k_proj", keys), columns);
-    scl_tensor *v = spread_heads(&l, project(&l, "v_proj", values), columns);
+    scl_tensor *columns = scl_head_columns(g, l.heads, l.width);
+    scl_tensor *k = scl_spread_heads(g, project(&l, "k_proj", keys), columns);
+    scl_tensor *v = scl_spread_heads(g, project(&l, "v_proj", values), columns);
     const char *outer = scl_graph_scope(g, name);
     scl_tensor *scores = by_mask(&l, scl_matmul(g, k, q.weight, false, false, (float)l.scale));
     scores = scl_matmul(g, scores, pixels, false, true, 1);
