@@ -29,6 +29,25 @@ void scl_kit_write_params(const scl_plugin *plugin, const char *key, const char 
 /* The candidates' values of a parameter: its extremes; false after the last. */
 bool scl_kit_extreme(const scl_param *row, size_t which, scl_str *value);
 
+/* A way to make the trial of a scene. */
+typedef struct scl_kit_way {
+    scl_device *device;
+    scl_kit_values values;
+    bool again; /* run twice, over what the first run left */
+} scl_kit_way;
+
+/* Two of them, which must give the same. */
+typedef struct scl_kit_comparison {
+    scl_kit_way found, expected;
+    double tolerance; /* see scl_kit_compare */
+    /* What else must hold of `expected`; may be NULL. */
+    scl_status (*also)(const scl_kit_trial *expected, const char *scene, scl_error *err);
+} scl_kit_comparison;
+
+/* For every scene; *largest as scl_kit_compare has it. ---- checks_runs.c */
+scl_status scl_kit_compare_two(scl_kit *kit, scl_kit_comparison two, double *largest,
+                               scl_error *err);
+
 /* ---- checks_gradient.c */
 scl_status scl_kit_gradient(scl_kit *kit, scl_str *said, scl_error *err);
 scl_status scl_kit_on_device(scl_kit *kit, scl_str *said, scl_error *err);

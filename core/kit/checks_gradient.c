@@ -127,21 +127,10 @@ scl_status scl_kit_gradient(scl_kit *kit, scl_str *said, scl_error *err)
 scl_status scl_kit_on_device(scl_kit *kit, scl_str *said, scl_error *err)
 {
     double largest = 0;
-    for (size_t i = 0; i < kit->scenes.count; i++) {
-        scl_kit_trial found = {0}, expected = {0};
-        const scl_kit_scene *scene = &kit->scenes.items[i];
-        const scl_kit_choice choice = {0};
-        scl_status status = scl_kit_trial_make(&found, &kit->subject, scene, choice, kit->device,
-                                               SCL_KIT_RANDOM, err);
-        if (status == SCL_OK)
-            status = scl_kit_trial_make(&expected, &kit->subject, scene, choice, kit->reference,
-                                        SCL_KIT_RANDOM, err);
-        if (status == SCL_OK)
-            status = scl_kit_compare(&found, &expected, ON_DEVICE, scene->name, &largest, err);
-        scl_kit_trial_free(&found);
-        scl_kit_trial_free(&expected);
-        SCL_TRY(status);
-    }
+    const scl_kit_comparison two = {.found = {.device = kit->device},
+                                    .expected = {.device = kit->reference},
+                                    .tolerance = ON_DEVICE};
+    SCL_TRY(scl_kit_compare_two(kit, two, &largest, err));
     scl_str_add(said, "values and gradients on %s are those of double precision, within %.1e",
                 kit->device->info.name, largest);
     return SCL_OK;

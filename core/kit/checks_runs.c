@@ -9,25 +9,40 @@
 
 #define REPEATS 7
 
+static scl_status make(scl_kit *kit, const scl_kit_scene *scene, scl_kit_way way,
+                       scl_kit_trial *trial, scl_error *err)
+{
+    SCL_TRY(scl_kit_trial_make(trial, &kit->subject, scene, (scl_kit_choice){0}, way.device,
+                               way.values, err));
+    return way.again ? scl_kit_trial_run(trial, err) : SCL_OK;
+}
+
+scl_status scl_kit_compare_two(scl_kit *kit, scl_kit_comparison two, double *largest,
+                               scl_error *err)
+{
+    scl_status status = SCL_OK;
+    for (size_t i = 0; i < kit->scenes.count && status == SCL_OK; i++) {
+        scl_kit_trial found = {0}, expected = {0};
+        const scl_kit_scene *scene = &kit->scenes.items[i];
+        status = make(kit, scene, two.found, &found, err);
+        if (status == SCL_OK)
+            status = make(kit, scene, two.expected, &expected, err);
+        if (status == SCL_OK)
+            status = scl_kit_compare(&found, &expected, two.tolerance, scene->name, largest, err);
+        if (status == SCL_OK && two.also != NULL)
+            status = two.also(&expected, scene->name, err);
+        scl_kit_trial_free(&found);
+        scl_kit_trial_free(&expected);
+    }
+    return status;
+}
+
 scl_status scl_kit_twice(scl_kit *kit, scl_str *said, scl_error *err)
 {
     double largest = 0;
-    for (size_t i = 0; i < kit->scenes.count; i++) {
-        const scl_kit_scene *scene = &kit->scenes.items[i];
-        scl_kit_trial a = {0}, b = {0};
-        scl_status status = scl_kit_trial_make(&a, &kit->subject, scene, (scl_kit_choice){0},
-                                               kit->device, SCL_KIT_RANDOM, err);
-        if (status == SCL_OK)
-            status = scl_kit_trial_make(&b, &kit->subject, scene, (scl_kit_choice){0}, kit->device,
-                                        SCL_KIT_RANDOM, err);
-        if (status == SCL_OK)
-            status = scl_kit_trial_run(&b, err); /* again, over what the first run left */
-        if (status == SCL_OK)
-            status = scl_kit_compare(&b, &a, 0, scene->name, &largest, err);
-        scl_kit_trial_free(&a);
-        scl_kit_trial_free(&b);
-        SCL_TRY(status);
-    }
+    const scl_kit_comparison two = {.found = {.device = kit->device, .again = true},
+                                    .expected = {.device = kit->device}};
+    SCL_TRY(scl_kit_compare_two(kit, two, &largest, err));
     scl_str_add(said, "built twice and run twice it gives the same bits");
     return SCL_OK;
 }

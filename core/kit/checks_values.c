@@ -101,25 +101,13 @@ static scl_status check_zero(const scl_kit_trial *t, const char *scene, scl_erro
 scl_status scl_kit_hidden(scl_kit *kit, scl_str *said, scl_error *err)
 {
     double largest = 0;
-    for (size_t i = 0; i < kit->scenes.count; i++) {
-        scl_kit_trial seen = {0}, hidden = {0};
-        const scl_kit_scene *scene = &kit->scenes.items[i];
-        const scl_kit_choice choice = {0};
-        scl_status status = scl_kit_trial_make(&seen, &kit->subject, scene, choice, kit->device,
-                                               SCL_KIT_RANDOM, err);
-        if (status == SCL_OK)
-            status = scl_kit_trial_make(&hidden, &kit->subject, scene, choice, kit->device,
-                                        SCL_KIT_HIDDEN, err);
-        if (status == SCL_OK)
-            status = scl_kit_compare(&hidden, &seen, 0, scene->name, &largest, err);
-        if (status == SCL_OK)
-            status = check_zero(&seen, scene->name, err);
-        scl_kit_trial_free(&seen);
-        scl_kit_trial_free(&hidden);
-        if (status == SCL_PLUGIN)
-            return scl_error_prefix(err, "with other logits where the weight is 0");
-        SCL_TRY(status);
-    }
+    const scl_kit_comparison two = {.found = {.device = kit->device, .values = SCL_KIT_HIDDEN},
+                                    .expected = {.device = kit->device},
+                                    .also = check_zero};
+    scl_status status = scl_kit_compare_two(kit, two, &largest, err);
+    if (status == SCL_PLUGIN)
+        return scl_error_prefix(err, "with other logits where the weight is 0");
+    SCL_TRY(status);
     scl_str_add(said, "other logits where the weight is 0 change no bit of value or gradient");
     return SCL_OK;
 }

@@ -276,15 +276,6 @@ static int32_t *ids_of(const scl_tensor *tensor, scl_kit_values values)
     return ids;
 }
 
-static bool is_used(const scl_kit_trial *t, const scl_tensor *tensor)
-{
-    for (size_t i = 0; i < t->compiled.plan->node_count; i++)
-        for (int k = 0; k < t->compiled.plan->nodes[i]->input_count; k++)
-            if (t->compiled.plan->nodes[i]->inputs[k] == tensor)
-                return true;
-    return false;
-}
-
 static scl_status fill_one(scl_kit_trial *t, const scl_tensor *tensor, scl_kit_values values,
                            scl_error *err)
 {
@@ -307,7 +298,7 @@ scl_status scl_kit_trial_fill(scl_kit_trial *t, scl_kit_values values, scl_error
     for (size_t i = 0; i < g->tensor_count; i++) {
         const scl_tensor *tensor = g->tensors[i];
         if ((tensor->kind == SCL_TENSOR_PARAM || tensor->kind == SCL_TENSOR_INPUT) &&
-            is_used(t, tensor))
+            scl_schedule_has(t->compiled.schedule, tensor))
             SCL_TRY(fill_one(t, tensor, values, err));
     }
     return SCL_OK;
