@@ -1,4 +1,4 @@
-/* What a loss makes of masks at their edges, and of pixels that do not count. */
+/* What a plugin makes of values at their edges, and a loss of pixels that do not count. */
 #include "kit/checks.h"
 
 #include <math.h>
@@ -34,32 +34,46 @@ static scl_status check_finite(const scl_kit_trial *t, const char *scene, const 
     return SCL_OK;
 }
 
+/* What a trial holds, and what it is called. */
+typedef struct edge {
+    scl_kit_values values;
+    const char *what;
+} edge;
+
+static const edge of_losses[] = {{SCL_KIT_NO_OBJECT, "masks without an object"},
+                                 {SCL_KIT_ALL_OBJECT, "masks that are all object"},
+                                 {SCL_KIT_NO_PIXEL, "masks without a pixel that counts"},
+                                 {SCL_KIT_HUGE, "logits of +-10000"}};
+static const edge of_adapters[] = {{SCL_KIT_HUGE, "inputs of +-10000"}};
+
+static scl_status check_edges(scl_kit *kit, const scl_kit_scene *scene, const edge *edges,
+                              size_t count, scl_error *err)
+{
+    scl_kit_trial t = {0};
+    scl_status status = scl_kit_trial_make(&t, &kit->subject, scene, (scl_kit_choice){0},
+                                           kit->device, SCL_KIT_RANDOM, err);
+    for (size_t k = 0; k < count && status == SCL_OK; k++) {
+        status = scl_kit_trial_fill(&t, edges[k].values, err);
+        if (status == SCL_OK)
+            status = scl_kit_trial_run(&t, err);
+        if (status == SCL_OK)
+            status = check_finite(&t, scene->name, edges[k].what, err);
+    }
+    scl_kit_trial_free(&t);
+    return status;
+}
+
 scl_status scl_kit_finite(scl_kit *kit, scl_str *said, scl_error *err)
 {
-    static const struct {
-        scl_kit_values values;
-        const char *what;
-    } cases[] = {{SCL_KIT_NO_OBJECT, "masks without an object"},
-                 {SCL_KIT_ALL_OBJECT, "masks that are all object"},
-                 {SCL_KIT_NO_PIXEL, "masks without a pixel that counts"},
-                 {SCL_KIT_HUGE, "logits of +-10000"}};
-    for (size_t i = 0; i < kit->scenes.count; i++) {
-        scl_kit_trial t = {0};
-        const scl_kit_scene *scene = &kit->scenes.items[i];
-        scl_status status = scl_kit_trial_make(&t, &kit->subject, scene, (scl_kit_choice){0},
-                                               kit->device, SCL_KIT_RANDOM, err);
-        for (size_t k = 0; k < sizeof cases / sizeof *cases && status == SCL_OK; k++) {
-            status = scl_kit_trial_fill(&t, cases[k].values, err);
-            if (status == SCL_OK)
-                status = scl_kit_trial_run(&t, err);
-            if (status == SCL_OK)
-                status = check_finite(&t, scene->name, cases[k].what, err);
-        }
-        scl_kit_trial_free(&t);
-        SCL_TRY(status);
-    }
-    scl_str_add(said, "finite for masks without object, all object, without a pixel that counts, "
-                      "and logits of +-10000");
+    bool loss = kit->kind == SCL_PLUGIN_LOSS;
+    const edge *edges = loss ? of_losses : of_adapters;
+    size_t count =
+        loss ? sizeof of_losses / sizeof *of_losses : sizeof of_adapters / sizeof *of_adapters;
+    for (size_t i = 0; i < kit->scenes.count; i++)
+        SCL_TRY(check_edges(kit, &kit->scenes.items[i], edges, count, err));
+    scl_str_add(said, "finite for ");
+    for (size_t k = 0; k < count; k++)
+        scl_str_add(said, "%s%s", k > 0 ? ", " : "", edges[k].what);
     return SCL_OK;
 }
 
@@ -72,8 +86,11 @@ scl_status scl_kit_nan(scl_kit *kit, scl_str *said, scl_error *err)
                                            (scl_kit_choice){0}, kit->device, SCL_KIT_NAN, err);
     if (status == SCL_OK)
         status = find_infinite(&t, t.value, &at, &value, err);
-    scl_str_add(said, at == 0 ? "a logit that is NaN makes the loss NaN, so that a run stops"
-                              : "a logit that is NaN does not show in the loss");
+    bool loss = kit->kind == SCL_PLUGIN_LOSS;
+    bool shows = status == SCL_OK && at < (size_t)scl_shape_count(t.value->shape);
+    scl_str_add(said, "%s that is NaN %s the %s%s", loss ? "a logit" : "an input",
+                shows ? "makes" : "does not show in", loss ? "loss" : "output",
+                shows ? " NaN, so that a run stops" : "");
     scl_kit_trial_free(&t);
     return status;
 }

@@ -219,7 +219,8 @@ static double logit_at(scl_kit_values values, size_t i, size_t pixel, scl_rng *r
     return values == SCL_KIT_HIDDEN && !scl_kit_counts(pixel) ? 5 - drawn : drawn;
 }
 
-static double other_at(const scl_tensor *tensor, scl_kit_values values, float initial, scl_rng *rng)
+static double other_at(const scl_tensor *tensor, scl_kit_values values, size_t i, float initial,
+                       scl_rng *rng)
 {
     double drawn = 2 * scl_rng_uniform(rng) - 1;
     bool own = strcmp(tensor->name, "x") == 0 || strcmp(tensor->name, "y") == 0;
@@ -227,6 +228,10 @@ static double other_at(const scl_tensor *tensor, scl_kit_values values, float in
         return strcmp(tensor->name, REFERENCE) == 0 ? 0 : 0.2 + 0.4 * fabs(drawn);
     if (strcmp(tensor->name, "iou") == 0)
         return 0.5 + 0.4 * drawn;
+    if (own && values == SCL_KIT_HUGE)
+        return drawn < 0 ? -10000 : 10000;
+    if (own && values == SCL_KIT_NAN && i == 0)
+        return NAN;
     if (own || !tensor->trained)
         return drawn;
     return (double)initial + (values == SCL_KIT_INITIAL ? 0 : 0.3 * drawn);
@@ -253,7 +258,7 @@ float *scl_kit_trial_values(const scl_tensor *tensor, scl_kit_values values)
             drawn[i] =
                 values != SCL_KIT_NO_PIXEL && (scl_kit_counts(pixel) || values == SCL_KIT_NAN);
         else
-            drawn[i] = (float)other_at(tensor, values, drawn[i], &rng);
+            drawn[i] = (float)other_at(tensor, values, i, drawn[i], &rng);
     }
     return drawn;
 }

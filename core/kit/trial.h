@@ -30,8 +30,8 @@ typedef enum scl_kit_values {
     SCL_KIT_NO_OBJECT,
     SCL_KIT_ALL_OBJECT,
     SCL_KIT_NO_PIXEL, /* counts */
-    SCL_KIT_HUGE,     /* logits of +-10000 */
-    SCL_KIT_NAN,      /* one logit of the first mask */
+    SCL_KIT_HUGE,     /* logits, or a layer's x and y, of +-10000 */
+    SCL_KIT_NAN,      /* one logit of the first mask, or the first value of x and y */
     SCL_KIT_HIDDEN,   /* as random, but where a pixel does not count */
     SCL_KIT_INITIAL   /* parameters of an adapter as they begin */
 } scl_kit_values;

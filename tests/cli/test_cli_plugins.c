@@ -67,6 +67,8 @@ static void broken_promises_are_found(void **state)
 {
     (void)state;
     EXPECT(0, "ok      device ", "plugins", "check", UNSOUND "sound_op.so", "--device", device());
+    EXPECT(0, "ok      nan         an input that is NaN makes the output NaN", "plugins", "check",
+           PLUGINS "/lora.so", "--device", device());
     assert_found(UNSOUND "wrong_gradient.so", "failed  gradient    the task binary: the derivative",
                  true);
     assert_found(UNSOUND "wrong_kernel.so", "failed  device      the task binary: its value", true);
@@ -74,6 +76,8 @@ static void broken_promises_are_found(void **state)
     assert_found(UNSOUND "keeps_count.so", "failed  instances   after another instance", false);
     assert_found(UNSOUND "overflows.so", "failed  edges       the task binary, logits of +-10000",
                  true);
+    assert_found(UNSOUND "overflows_layer.so",
+                 "failed  edges       image_encoder.blocks.0.mlp.lin1, inputs of +-10000", true);
     assert_found(UNSOUND "mixes_rows.so",
                  "failed  rows        image_encoder.blocks.0.mlp.lin1: ", true);
     assert_found(UNSOUND "half_merge.so",

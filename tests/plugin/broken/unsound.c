@@ -101,6 +101,8 @@ static scl_tensor *attach(scl_builder *b, const void *params, const scl_site *si
     (void)params;
     (void)x;
     scl_tensor *scaled = b->mul(b, y, scale_of(b, site));
+    if (is("overflows_layer"))
+        return b->log(b, b->exp(b, scaled));
     return is("mixes_rows") ? b->add(b, scaled, b->mean(b, y, 1, 1)) : scaled;
 }
 
@@ -114,8 +116,8 @@ static void merge(scl_builder *b, const void *params, const scl_site *site, scl_
     *weight = b->mul(b, *weight, b->reshape(b, scale_of(b, site), 2, rows));
 }
 
-static const scl_adapter_interface mixing = {
-    .struct_size = sizeof mixing, .wraps = wraps, .attach = attach};
+static const scl_adapter_interface attaching = {
+    .struct_size = sizeof attaching, .wraps = wraps, .attach = attach};
 static const scl_adapter_interface merging = {
     .struct_size = sizeof merging, .wraps = wraps, .attach = attach, .merge = merge};
 
@@ -126,9 +128,10 @@ static scl_plugin plugin = {
 
 const scl_plugin *scl_plugin_entry_v1(void)
 {
-    if (is("mixes_rows") || is("half_merge"))
+    const int attaches = is("mixes_rows") || is("overflows_layer");
+    if (attaches || is("half_merge")) {
         plugin.kind = SCL_PLUGIN_ADAPTER;
-    if (plugin.kind == SCL_PLUGIN_ADAPTER)
-        plugin.interface = is("mixes_rows") ? (const void *)&mixing : &merging;
+        plugin.interface = attaches ? &attaching : &merging;
+    }
     return &plugin;
 }
