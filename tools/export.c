@@ -150,10 +150,7 @@ static scl_status write_staged(const export_format *format, scl_tuned_model *tun
     scl_status status = cli_output_stage(&outputs, path, &staged, err);
     if (status == SCL_OK)
         status = format->write(tuned, staged, err);
-    if (status == SCL_OK)
-        return cli_outputs_commit(&outputs, err);
-    cli_outputs_discard(&outputs);
-    return status;
+    return cli_outputs_end(&outputs, status, err);
 }
 
 scl_status export_model(const cli_args *args, const export_format *format, const char *out,

@@ -89,21 +89,15 @@ scl_status cli_output_stage(cli_outputs *outputs, const char *path, const char *
     return status;
 }
 
-void cli_outputs_discard(cli_outputs *outputs)
+scl_status cli_outputs_end(cli_outputs *outputs, scl_status status, scl_error *err)
 {
-    while (outputs->count > 0)
-        drop_last(outputs);
-}
-
-scl_status cli_outputs_commit(cli_outputs *outputs, scl_error *err)
-{
-    scl_status status = SCL_OK;
     for (size_t i = 0; i < outputs->count && status == SCL_OK; i++) {
         const cli_output *item = &outputs->items[i];
         if (item->staged != NULL && rename(item->staged, item->path) != 0)
             status =
                 scl_fail(err, SCL_FAILED, "%s cannot be written: %s", item->path, strerror(errno));
     }
-    cli_outputs_discard(outputs);
+    while (outputs->count > 0)
+        drop_last(outputs);
     return status;
 }

@@ -17,7 +17,7 @@ typedef struct cli_output {
     int lock;              /* on the folder; -1: none */
 } cli_output;
 
-/* Zero-initialise; end with commit or discard. */
+/* Zero-initialise; finish with cli_outputs_end, whatever the status. */
 typedef struct cli_outputs {
     cli_output items[CLI_MAX_OUTPUTS];
     size_t count;
@@ -30,12 +30,12 @@ scl_status cli_output_check(const char *path, scl_error *err);
 scl_status cli_output_extension(const char *option, const char *path, const char *extension,
                                 scl_error *err);
 
-/* Where to write what belongs at `path`, a file or a folder, until commit. SCL_BAD_CONFIG when it
+/* Where to write what belongs at `path`, a file or a folder, until the end. SCL_BAD_CONFIG when it
  * was staged already. */
 scl_status cli_output_stage(cli_outputs *outputs, const char *path, const char **staged,
                             scl_error *err);
-/* SCL_FAILED; then what could not be renamed is removed. */
-scl_status cli_outputs_commit(cli_outputs *outputs, scl_error *err);
-void cli_outputs_discard(cli_outputs *outputs);
+/* Puts them in their places when `status`, that of the writing, is SCL_OK, else removes them.
+ * Returns it, or SCL_FAILED; then what could not be renamed is removed. */
+scl_status cli_outputs_end(cli_outputs *outputs, scl_status status, scl_error *err);
 
 #endif

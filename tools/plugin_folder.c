@@ -133,12 +133,10 @@ static scl_status write_staged(const char *folder, uint32_t kind, const char *na
 {
     cli_outputs outputs = {0};
     const char *staged = NULL;
-    SCL_TRY(cli_output_stage(&outputs, folder, &staged, err));
-    scl_status status = write_all(staged, kind, name, marks, err);
+    scl_status status = cli_output_stage(&outputs, folder, &staged, err);
     if (status == SCL_OK)
-        return cli_outputs_commit(&outputs, err);
-    cli_outputs_discard(&outputs);
-    return status;
+        status = write_all(staged, kind, name, marks, err);
+    return cli_outputs_end(&outputs, status, err);
 }
 
 static void print_next(const char *folder, const char *plugin)

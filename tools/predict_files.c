@@ -291,11 +291,7 @@ static scl_status stage_all(const predict_result *r, const predict_paths *paths,
 scl_status predict_files_write(const predict_result *r, const predict_paths *paths, scl_error *err)
 {
     cli_outputs outputs = {0};
-    scl_status status = stage_all(r, paths, &outputs, err);
-    if (status == SCL_OK)
-        return cli_outputs_commit(&outputs, err);
-    cli_outputs_discard(&outputs);
-    return status;
+    return cli_outputs_end(&outputs, stage_all(r, paths, &outputs, err), err);
 }
 
 /* ---- lines */
