@@ -10,34 +10,33 @@
 
 /* ---- whole models */
 
-static scl_status save_base(scl_tuned_model *tuned, scl_graph *base, scl_naming naming,
-                            const char *path, scl_error *err)
+scl_status export_base(const scl_model *model, scl_naming naming, const scl_weights_pair *metadata,
+                       size_t count, const char *path, scl_error *err)
 {
     scl_param_list all;
-    SCL_TRY(scl_checkpoint_params(base, false, &all, err));
-    char *dims = scl_sam_config_to_json(&tuned->model->config);
-    if (dims == NULL)
-        return scl_out_of_memory(err, 1024, "a model");
-    const scl_weights_pair metadata[] = {{"format", "pt"}, {SCL_CONFIG_KEY, dims}};
-    scl_status status =
-        scl_checkpoint_save(path, &all, tuned->model->store, naming, metadata, 2, err);
-    scl_free(dims);
+    scl_graph *base = scl_sam_catalog(&model->config, NULL, err);
+    if (base == NULL)
+        return err->status;
+    scl_status status = scl_checkpoint_params(base, false, &all, err);
+    if (status == SCL_OK)
+        status = scl_checkpoint_save(path, &all, model->store, naming, metadata, count, err);
+    scl_graph_free(base);
     return status;
 }
 
 static scl_status save_whole(scl_tuned_model *tuned, scl_naming naming, const char *path,
                              scl_error *err)
 {
-    scl_graph *base = scl_sam_catalog(&tuned->model->config, NULL, err);
-    if (base == NULL)
-        return err->status;
-    scl_status status = scl_adapters_merge(&tuned->plugins, tuned->model, err);
-    for (size_t i = 0; status == SCL_OK && i < tuned->plugins.adapter_count; i++)
+    SCL_TRY(scl_adapters_merge(&tuned->plugins, tuned->model, err));
+    for (size_t i = 0; i < tuned->plugins.adapter_count; i++)
         scl_log(SCL_LOG_INFO, "the adapter %s is put into the weights",
                 tuned->plugins.adapters[i].label);
-    if (status == SCL_OK)
-        status = save_base(tuned, base, naming, path, err);
-    scl_graph_free(base);
+    char *dims = scl_sam_config_to_json(&tuned->model->config);
+    if (dims == NULL)
+        return scl_out_of_memory(err, 1024, "a model");
+    const scl_weights_pair metadata[] = {{"format", "pt"}, {SCL_CONFIG_KEY, dims}};
+    scl_status status = export_base(tuned->model, naming, metadata, 2, path, err);
+    scl_free(dims);
     return status;
 }
 

@@ -23,6 +23,10 @@ scl_status export_check_out(const export_format *format, const char *out, scl_er
 scl_status export_model(const cli_args *args, const export_format *format, const char *out,
                         scl_error *err);
 
+/* Writes the base's own parameters, such as adapters were merged into, with this metadata. */
+scl_status export_base(const scl_model *model, scl_naming naming, const scl_weights_pair *metadata,
+                       size_t count, const char *path, scl_error *err);
+
 /* What the format "meta" writes. */
 scl_status export_to_meta(scl_tuned_model *tuned, const char *path, scl_error *err);
 

@@ -11,21 +11,14 @@ static const cli_option options[] = {
 static scl_status save_with_run(scl_tuned_model *tuned, const char *path, scl_error *err)
 {
     scl_tuned_metadata metadata = {0};
-    scl_param_list all;
-    scl_graph *base = scl_sam_catalog(&tuned->model->config, NULL, err);
-    if (base == NULL)
-        return err->status;
     tuned->config.adapter.count = 0;
     tuned->config.train_also.count = 0;
     scl_status status = scl_tuned_metadata_make(&metadata, tuned->model, &tuned->config,
                                                 &tuned->about.state, true, err);
     if (status == SCL_OK)
-        status = scl_checkpoint_params(base, false, &all, err);
-    if (status == SCL_OK)
-        status = scl_checkpoint_save(path, &all, tuned->model->store, SCL_NAMING_META,
-                                     metadata.pairs, metadata.count, err);
+        status =
+            export_base(tuned->model, SCL_NAMING_META, metadata.pairs, metadata.count, path, err);
     scl_tuned_metadata_free(&metadata);
-    scl_graph_free(base);
     return status;
 }
 
