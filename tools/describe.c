@@ -126,12 +126,9 @@ static void add_adapters(cJSON *to, const scl_run_config *config)
 
 static void add_run(cJSON *to, const scl_run_config *config)
 {
-    static const char *const tasks[] = {[SCL_TASK_BINARY] = "binary",
-                                        [SCL_TASK_INSTANCES] = "instances",
-                                        [SCL_TASK_MULTICLASS] = "multiclass"};
     if (config->name != NULL)
         cJSON_AddStringToObject(to, "run", config->name);
-    cJSON_AddStringToObject(to, "task", tasks[config->data.task]);
+    cJSON_AddStringToObject(to, "task", scl_task_names[config->data.task]);
     if (config->data.task == SCL_TASK_MULTICLASS)
         cJSON_AddNumberToObject(to, "classes", (double)config->data.classes);
     if (config->data.class_names.count > 0)
@@ -145,15 +142,11 @@ static void add_run(cJSON *to, const scl_run_config *config)
 /* What it was trained with. */
 static void add_training(cJSON *to, const scl_run_config *config)
 {
-    static const char *const optimizers[] = {[SCL_OPTIMIZER_SGD] = "sgd",
-                                             [SCL_OPTIMIZER_ADAM] = "adam",
-                                             [SCL_OPTIMIZER_ADAMW] = "adamw",
-                                             [SCL_OPTIMIZER_MUON] = "muon"};
     cJSON *losses = cJSON_AddArrayToObject(to, "losses");
     for (size_t i = 0; i < config->losses.count; i++)
         if (config->losses.items[i].use != NULL)
             cJSON_AddItemToArray(losses, cJSON_CreateString(config->losses.items[i].use));
-    cJSON_AddStringToObject(to, "optimizer", optimizers[config->train.optimizer.type]);
+    cJSON_AddStringToObject(to, "optimizer", scl_optimizer_names[config->train.optimizer.type]);
     cJSON_AddNumberToObject(to, "lr", config->train.optimizer.lr);
     cJSON_AddNumberToObject(to, "batch_size", (double)config->train.batch_size);
     if (config->data.train.images != NULL)

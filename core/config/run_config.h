@@ -207,6 +207,9 @@ typedef struct scl_run_config {
 /* The tables of the whole run file. */
 extern const scl_schema scl_run_config_schema;
 
+/* What the run file calls an scl_task and an scl_optimizer_type. */
+extern const char *const scl_task_names[], *const scl_optimizer_names[];
+
 /* Reads the file, then the key=value settings over it. Mistakes are collected. A key that is wrong
  * has its default; when the file is not YAML at all, every field stays zero. */
 void scl_run_config_load(scl_run_config *config, const char *path, const char *const *settings,

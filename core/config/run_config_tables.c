@@ -107,11 +107,11 @@ SCHEMA(prompt, prompt_children, COUNT(prompt_children));
 #undef S
 
 #define S scl_data_config
-static const char *const tasks[] = {"binary", "multiclass", "instances", NULL};
+const char *const scl_task_names[] = {"binary", "multiclass", "instances", NULL};
 static const char *const value_ranges[] = {"full", "image", "percentile", NULL};
 static const char *const mask_values[] = {"auto", "binary", "ids", NULL};
 static const scl_param data_params[] = {
-    CHOICE(task, "binary", tasks,
+    CHOICE(task, "binary", scl_task_names,
            "binary: object or background; multiclass: a class per pixel; instances: objects one "
            "by one"),
     ROW(classes, INT, "null", 2, 65536,
@@ -191,9 +191,9 @@ SCHEMA(loss, loss_children, COUNT(loss_children));
 /* ------------------------------------------------------------------ train */
 
 #define S scl_optimizer_config
-static const char *const optimizer_types[] = {"sgd", "adam", "adamw", "muon", NULL};
+const char *const scl_optimizer_names[] = {"sgd", "adam", "adamw", "muon", NULL};
 static const scl_param optimizer_params[] = {
-    CHOICE(type, "adamw", optimizer_types,
+    CHOICE(type, "adamw", scl_optimizer_names,
            "update rule; muon is for the weights of linear layers, and all else goes by adamw"),
     ROW(lr, FLOAT, "1e-4", 0, 10, "learning rate after the warm-up"),
     ROW(weight_decay, FLOAT, "0.01", 0, 10,

@@ -62,12 +62,11 @@ void scl_kit_subject_close(scl_kit_subject *subject)
 static scl_status try_task(scl_kit_subject *subject, uint32_t task, scl_kit_scenes *scenes,
                            scl_error *err)
 {
-    static const char *const names[] = {"binary", "multiclass", "instances"};
     scl_kit_scene *scene = &scenes->items[scenes->count];
     scl_kit_trial trial;
     scl_error why = {0};
     *scene = (scl_kit_scene){.task = task};
-    snprintf(scene->name, sizeof scene->name, "the task %s", names[task]);
+    snprintf(scene->name, sizeof scene->name, "the task %s", scl_task_names[task]);
     scl_status status = scl_kit_trial_build(&trial, subject, scene, (scl_kit_choice){0}, &why);
     scl_kit_trial_free(&trial);
     scenes->count += status == SCL_OK;
