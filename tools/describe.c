@@ -143,9 +143,11 @@ static void add_run(cJSON *to, const scl_run_config *config)
 static void add_training(cJSON *to, const scl_run_config *config)
 {
     cJSON *losses = cJSON_AddArrayToObject(to, "losses");
-    for (size_t i = 0; i < config->losses.count; i++)
-        if (config->losses.items[i].use != NULL)
-            cJSON_AddItemToArray(losses, cJSON_CreateString(config->losses.items[i].use));
+    for (size_t i = 0; i < config->losses.count; i++) {
+        const scl_loss_config *loss = &config->losses.items[i];
+        cJSON_AddItemToArray(losses,
+                             cJSON_CreateString(loss->use != NULL ? loss->use : loss->expr));
+    }
     cJSON_AddStringToObject(to, "optimizer", scl_optimizer_names[config->train.optimizer.type]);
     cJSON_AddNumberToObject(to, "lr", config->train.optimizer.lr);
     cJSON_AddNumberToObject(to, "batch_size", (double)config->train.batch_size);

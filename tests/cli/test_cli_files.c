@@ -16,18 +16,20 @@
 #define SEVERAL                                                                                    \
     "adapter=[{use: lora, params: {rank: 2}}, {use: adaptformer, params: {bottleneck: 3}}, "       \
     "{use: bitfit}]"
+#define LOSSES "losses=[{use: dice}, {expr: \"mean(softplus(x) - x*t)\"}]"
 
 static int make_files(void **state)
 {
     (void)state;
     const char *const lora[] = {LORA}, *const decoder[] = {"adapter=none"};
-    const char *const whole[] = {FULL, "model={type: vit_nano}"}, *const several[] = {SEVERAL};
+    const char *const whole[] = {FULL, "model={type: vit_nano}"}, *const several[] = {SEVERAL,
+                                                                                      LOSSES};
     program_enter_folder();
     write_picture();
     write_base();
     write_run_file();
     write_tuned("lora.safetensors", lora, 1);
-    write_tuned("several.safetensors", several, 1);
+    write_tuned("several.safetensors", several, 2);
     write_tuned("decoder.safetensors", decoder, 1);
     write_tuned("whole.safetensors", whole, 2);
     return 0;
@@ -279,6 +281,7 @@ static void info_describes_tuned_files(void **state)
     cJSON_Delete(list);
     EXPECT(0, "best_metric        0.75", "info", "lora.safetensors");
     EXPECT(0, "losses             dice\n  optimizer          adamw\n", "info", "lora.safetensors");
+    EXPECT(0, "losses             dice, mean(softplus(x) - x*t)\n", "info", "several.safetensors");
 }
 
 static void info_describes_run_folders(void **state)
