@@ -6,6 +6,10 @@
 
 #define PICTURE_WIDTH  50
 #define PICTURE_HEIGHT 37
+#define PICTURE        "--image", "picture.png"
+#define ONE_BOX        "--box", "3,5,30,33.5"
+#define BASE           "--checkpoint", "base.safetensors"
+#define REFERENCE      "--device", "reference"
 
 /* picture.png: the pattern. */
 void write_picture(void);

@@ -116,8 +116,9 @@ void program_expect(int code, const char *words, const char *const *arguments)
 
 /* ---- the folder */
 
-void program_enter_folder(void)
+int program_enter_folder(void **state)
 {
+    (void)state;
     strcpy(folder, "/tmp/samcl-cli-XXXXXX");
     strcpy(logs, "/tmp/samcl-log-XXXXXX");
     assert_non_null(mkdtemp(folder));
@@ -126,6 +127,7 @@ void program_enter_folder(void)
     setenv("SAMCL_PLUGIN_PATH", TEST_BUILD "/plugins", 1);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
     signal(SIGXFSZ, SIG_IGN); /* inherited: a write beyond the limit then fails with EFBIG */
+    return 0;
 }
 
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
@@ -136,11 +138,13 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
-void program_leave_folder(void)
+int program_leave_folder(void **state)
 {
+    (void)state;
     assert_int_equal(chdir("/"), 0);
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     nftw(logs, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return 0;
 }
 
 static size_t counted;

@@ -36,9 +36,10 @@ void program_expect(int code, const char *words, const char *const *arguments);
 #define EXPECT(code, words, ...)                                                                   \
     program_expect(code, words, (const char *const[]){__VA_ARGS__, NULL})
 
-/* A new folder becomes the working folder; filled by the caller, removed with all it holds. */
-void program_enter_folder(void);
-void program_leave_folder(void);
+/* For groups of tests: a new folder becomes the working folder, and is removed with all it holds.
+ */
+int program_enter_folder(void **state);
+int program_leave_folder(void **state);
 
 /* Files of the working folder and below. */
 size_t program_count_files(void);

@@ -14,31 +14,20 @@
 #define ADAPTER(name) TEST_FIXTURES "/adapter/" name
 #define PEFT          ADAPTER("peft")
 #define SAM_LORA      ADAPTER("sam_lora.safetensors")
-#define BASE          "--checkpoint", "base.safetensors"
-#define REFERENCE     "--device", "reference", "--image", "picture.png"
-#define ONE_BOX       "--box", "3,5,30,33.5"
-#define LOGITS        REFERENCE, ONE_BOX, "--logits"
+#define LOGITS        REFERENCE, PICTURE, ONE_BOX, "--logits"
 
 static int make_files(void **state)
 {
-    (void)state;
     const char *const lora[] = {"adapter={use: lora, params: {rank: 2}}"};
     const char *const decoder[] = {"adapter=none"};
     const char *const whole[] = {"adapter={use: lora}", "model={type: vit_nano}"};
-    program_enter_folder();
+    program_enter_folder(state);
     write_picture();
     write_base();
     write_run_file();
     write_tuned("lora.safetensors", lora, 1);
     write_tuned("decoder.safetensors", decoder, 1);
     write_tuned("whole.safetensors", whole, 2);
-    return 0;
-}
-
-static int remove_files(void **state)
-{
-    (void)state;
-    program_leave_folder();
     return 0;
 }
 
@@ -83,7 +72,7 @@ static void assert_same_array(const char *left, const char *right)
 static void adapters_of_peft_give_what_peft_gives(void **state)
 {
     (void)state;
-    EXPECT(0, "", "encode", BASE, "--adapter", PEFT, REFERENCE, "--out", "peft-e.npy");
+    EXPECT(0, "", "encode", BASE, "--adapter", PEFT, REFERENCE, PICTURE, "--out", "peft-e.npy");
     EXPECT(0, "", "predict", BASE, "--adapter", PEFT, LOGITS, "peft.npy");
     assert_fixture("peft-e.npy", "peft.embedding");
     assert_fixture("peft.npy", "peft.logits");
@@ -92,7 +81,8 @@ static void adapters_of_peft_give_what_peft_gives(void **state)
 static void adapters_of_sam_lora_give_what_it_gives(void **state)
 {
     (void)state;
-    EXPECT(0, "", "encode", BASE, "--adapter", SAM_LORA, REFERENCE, "--out", "sam_lora-e.npy");
+    EXPECT(0, "", "encode", BASE, "--adapter", SAM_LORA, REFERENCE, PICTURE, "--out",
+           "sam_lora-e.npy");
     EXPECT(0, "", "predict", BASE, "--adapter", SAM_LORA, LOGITS, "sam_lora.npy");
     assert_fixture("sam_lora-e.npy", "sam_lora.embedding");
     assert_fixture("sam_lora.npy", "sam_lora.logits");
@@ -189,8 +179,10 @@ static void what_a_layout_cannot_hold_is_refused(void **state)
            TO("peft", "tables.safetensors"), "x");
     EXPECT(2, "a head for 3 classes", TO("peft", "classes.safetensors"), "x");
     EXPECT(0, "", "merge", "--checkpoint", "classes.safetensors", "--out", "3.safetensors");
-    EXPECT(0, "", "predict", "--checkpoint", "classes.safetensors", REFERENCE, "--logits", "c.npy");
-    EXPECT(0, "", "predict", "--checkpoint", "3.safetensors", REFERENCE, "--logits", "3.npy");
+    EXPECT(0, "", "predict", "--checkpoint", "classes.safetensors", REFERENCE, PICTURE, "--logits",
+           "c.npy");
+    EXPECT(0, "", "predict", "--checkpoint", "3.safetensors", REFERENCE, PICTURE, "--logits",
+           "3.npy");
     assert_same_array("3.npy", "c.npy");
     EXPECT(2, "mlp.lin1 has one, too", TO("sam_lora", "mlp.safetensors"), "x.safetensors");
     EXPECT(2, "exists already", TO("peft", "lora.safetensors"), "norms-peft");
@@ -352,9 +344,10 @@ static void bases_are_told_apart_by_their_position_code(void **state)
     (void)state;
     write_changed("run-sam_lora.safetensors", "plain.safetensors", keep_all);
     write_changed("base.safetensors", "other-base.safetensors", change_code);
-    EXPECT(0, "mask 1: ", "predict", BASE, "--adapter", "plain.safetensors", REFERENCE);
+    EXPECT(0, "mask 1: ", "predict", BASE, "--adapter", "plain.safetensors", REFERENCE, PICTURE);
     EXPECT(3, "trained on another base than other-base.safetensors: its position code", "predict",
-           "--checkpoint", "other-base.safetensors", "--adapter", "plain.safetensors", REFERENCE);
+           "--checkpoint", "other-base.safetensors", "--adapter", "plain.safetensors", REFERENCE,
+           PICTURE);
 }
 
 static void broken_folders_of_peft_are_refused(void **state)
@@ -399,12 +392,12 @@ static void broken_folders_of_peft_are_refused(void **state)
     write_changed(model, "broken/adapter_model.safetensors", keep_all);
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
         write_config(configs[i].key, configs[i].value);
-        EXPECT(3, configs[i].words, "predict", BASE, "--adapter", "broken", REFERENCE);
+        EXPECT(3, configs[i].words, "predict", BASE, "--adapter", "broken", REFERENCE, PICTURE);
     }
     write_config("r", "2");
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
         write_changed(model, "broken/adapter_model.safetensors", tensors[i].apply);
-        EXPECT(3, tensors[i].words, "predict", BASE, "--adapter", "broken", REFERENCE);
+        EXPECT(3, tensors[i].words, "predict", BASE, "--adapter", "broken", REFERENCE, PICTURE);
     }
     write_changed(model, "broken/adapter_model.safetensors", keep_all);
 }
@@ -417,15 +410,15 @@ static void folders_of_peft_may_name_their_base(void **state)
     unlink("broken/adapter_model.safetensors");
     EXPECT(3, "beside adapter_config.json, found neither", "info", "broken");
     EXPECT(3, "give the folder that holds both", "info", model);
-    EXPECT(2, "does not name its base", "predict", "--checkpoint", PEFT, REFERENCE);
+    EXPECT(2, "does not name its base", "predict", "--checkpoint", PEFT, REFERENCE, PICTURE);
     EXPECT(3, "expected a model, found an adapter of peft", "validate", "run.yaml",
            "model.checkpoint=" PEFT);
     write_config("base_model_name_or_path", "\"facebook/sam-vit-base\"");
     write_changed(model, "broken/adapter_model.safetensors", keep_all);
-    EXPECT(2, "facebook/sam-vit-base", "predict", "--adapter", "broken", REFERENCE);
+    EXPECT(2, "facebook/sam-vit-base", "predict", "--adapter", "broken", REFERENCE, PICTURE);
     EXPECT(0, "base               facebook/sam-vit-base", "info", "broken");
     write_config("base_model_name_or_path", "\"base.safetensors\"");
-    EXPECT(0, "mask 1: ", "predict", "--adapter", "broken", REFERENCE);
+    EXPECT(0, "mask 1: ", "predict", "--adapter", "broken", REFERENCE, PICTURE);
     write_config("lora_dropout", "0.25");
     EXPECT(0, "dropout: 0.25", "info", "broken");
     EXPECT(0, "", "convert", BASE, "--adapter", "broken", "--to", "peft", "--out", "whole-again");
@@ -445,13 +438,14 @@ static void broken_files_of_sam_lora_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
         write_changed(SAM_LORA, "broken.safetensors", tensors[i].apply);
-        EXPECT(3, tensors[i].words, "predict", BASE, "--adapter", "broken.safetensors", REFERENCE);
+        EXPECT(3, tensors[i].words, "predict", BASE, "--adapter", "broken.safetensors", REFERENCE,
+               PICTURE);
         EXPECT(3, tensors[i].words, "info", "broken.safetensors");
     }
     unlink("broken.safetensors");
-    EXPECT(2, "does not name its base", "predict", "--adapter", SAM_LORA, REFERENCE);
+    EXPECT(2, "does not name its base", "predict", "--adapter", SAM_LORA, REFERENCE, PICTURE);
     EXPECT(3, "does not fit the model", "predict", "--checkpoint", "whole.safetensors", "--adapter",
-           SAM_LORA, REFERENCE);
+           SAM_LORA, REFERENCE, PICTURE);
 }
 
 /* ---- a training that goes on from one, and the scores of one */
@@ -569,5 +563,5 @@ int main(void)
         cmocka_unit_test(files_are_compared_by_tensor),
         cmocka_unit_test(info_describes_foreign_adapters),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files, program_leave_folder);
 }

@@ -13,20 +13,6 @@
 #define SMALL "--model-type", "vit_nano", "--image-size", "32"
 #define PLAIN SMALL, "--device", "reference"
 
-static int enter(void **state)
-{
-    (void)state;
-    program_enter_folder();
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    program_leave_folder();
-    return 0;
-}
-
 static size_t count_lines(const char *text)
 {
     size_t lines = 0;
@@ -283,5 +269,5 @@ int main(void)
         cmocka_unit_test(samples_are_served),     cmocka_unit_test(samples_are_summarized),
         cmocka_unit_test(failures_are_recorded),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, program_enter_folder, program_leave_folder);
 }

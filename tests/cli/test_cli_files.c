@@ -13,6 +13,7 @@
 #define IO(name) TEST_FIXTURES "/io/" name
 #define LORA     "adapter={use: lora, params: {rank: 2}}"
 #define FULL     "adapter={use: full}"
+#define ANSWER   REFERENCE, PICTURE, ONE_BOX
 #define SEVERAL                                                                                    \
     "adapter=[{use: lora, params: {rank: 2}}, {use: adaptformer, params: {bottleneck: 3}}, "       \
     "{use: bitfit}]"
@@ -20,11 +21,10 @@
 
 static int make_files(void **state)
 {
-    (void)state;
     const char *const lora[] = {LORA}, *const decoder[] = {"adapter=none"};
     const char *const whole[] = {FULL, "model={type: vit_nano}"}, *const several[] = {SEVERAL,
                                                                                       LOSSES};
-    program_enter_folder();
+    program_enter_folder(state);
     write_picture();
     write_base();
     write_run_file();
@@ -32,13 +32,6 @@ static int make_files(void **state)
     write_tuned("several.safetensors", several, 2);
     write_tuned("decoder.safetensors", decoder, 1);
     write_tuned("whole.safetensors", whole, 2);
-    return 0;
-}
-
-static int remove_files(void **state)
-{
-    (void)state;
-    program_leave_folder();
     return 0;
 }
 
@@ -73,7 +66,7 @@ static void wrong_usage_is_told(void **state)
     EXPECT(2, "--image is given too often", "predict", "--image", "a", "--image", "b");
     EXPECT(2, "one argument too many", "devices", "all");
     EXPECT(2, "one argument too many", "predict", "picture.png");
-    EXPECT(2, "--to is required", "convert", "--checkpoint", "base.safetensors");
+    EXPECT(2, "--to is required", "convert", BASE);
     EXPECT(2, "expected meta, hf, samcl, peft or sam_lora", "convert", "--to", "onnx", "--out",
            "x");
     EXPECT(2, "expected a file or folder", "info");
@@ -104,10 +97,10 @@ static void bad_checkpoints_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *path = wrong[i][0];
-        EXPECT(3, wrong[i][1], "predict", "--checkpoint", path, "--device", "reference", "--image",
-               "picture.png", "--out", "x.png");
-        EXPECT(3, wrong[i][1], "encode", "--checkpoint", path, "--device", "reference", "--image",
-               "picture.png", "--out", "x.npy");
+        EXPECT(3, wrong[i][1], "predict", "--checkpoint", path, REFERENCE, PICTURE, "--out",
+               "x.png");
+        EXPECT(3, wrong[i][1], "encode", "--checkpoint", path, REFERENCE, PICTURE, "--out",
+               "x.npy");
         EXPECT(3, wrong[i][1], "convert", "--checkpoint", path, "--to", "hf", "--out", "x");
     }
     EXPECT(3, "cut.safetensors", "info", "base.safetensors", "cut.safetensors");
@@ -131,8 +124,8 @@ static void missing_tensors_are_listed(void **state)
     assert_ok(scl_safetensors_write("few.safetensors", kept, count, &pair, 1, &test_error));
     free(kept);
     scl_weights_free(&base);
-    EXPECT(3, "3 tensors are missing", "predict", "--checkpoint", "few.safetensors", "--device",
-           "reference", "--image", "picture.png", "--out", "x.png");
+    EXPECT(3, "3 tensors are missing", "predict", "--checkpoint", "few.safetensors", REFERENCE,
+           PICTURE, "--out", "x.png");
     EXPECT(3, "mask_decoder.iou_token.weight", "convert", "--checkpoint", "few.safetensors", "--to",
            "meta", "--out", "x.safetensors");
     EXPECT(3, "image_encoder.blocks.2.norm1.weight", "validate", "run.yaml",
@@ -154,14 +147,12 @@ static void a_full_standard_output_is_a_failure(void **state)
 static void adapters_go_over_their_base_only(void **state)
 {
     (void)state;
-#define ANSWER "--device", "reference", "--image", "picture.png", "--box", "3,5,30,33.5"
-    outcome o = RUN("predict", "--checkpoint", "base.safetensors", ANSWER);
+    outcome o = RUN("predict", BASE, ANSWER);
     assert_int_equal(o.code, 0);
     char *base = strdup(o.out);
     EXPECT(0, base, "predict", "--adapter", "lora.safetensors", ANSWER);
     EXPECT(0, base, "predict", "--checkpoint", "lora.safetensors", ANSWER);
-    EXPECT(0, base, "predict", "--checkpoint", "base.safetensors", "--adapter", "lora.safetensors",
-           ANSWER);
+    EXPECT(0, base, "predict", BASE, "--adapter", "lora.safetensors", ANSWER);
     EXPECT(0, base, "predict", "--adapter", "several.safetensors", ANSWER);
     EXPECT(0, base, "predict", "--adapter", "decoder.safetensors", ANSWER);
     EXPECT(0, "mask 1: ", "predict", "--checkpoint", "whole.safetensors", ANSWER);
@@ -313,28 +304,26 @@ static void info_describes_run_folders(void **state)
 static void run_folders_stand_for_their_tuned_file(void **state)
 {
     (void)state;
-#define ANSWER_HERE "--device", "reference", "--image", "picture.png", "--box", "3,5,30,33.5"
-    outcome o = RUN("predict", "--checkpoint", "decoder.safetensors", ANSWER_HERE);
+    outcome o = RUN("predict", "--checkpoint", "decoder.safetensors", ANSWER);
     assert_int_equal(o.code, 0);
     char *answer = strdup(o.out);
     assert_int_equal(mkdir("cells", 0700), 0);
     EXPECT(3, "or the folder of a run with checkpoints/best.safetensors", "predict", "--checkpoint",
-           "cells", ANSWER_HERE);
+           "cells", ANSWER);
     EXPECT(3, "or the folder of a run with checkpoints/best.safetensors", "info", "cells");
     EXPECT(3, "or the folder of a run with checkpoints/best.safetensors", "eval", "cells");
     assert_int_equal(mkdir("cells/checkpoints", 0700), 0);
     assert_int_equal(link("decoder.safetensors", "cells/checkpoints/last.safetensors"), 0);
-    EXPECT(0, answer, "predict", "--checkpoint", "cells", ANSWER_HERE);
-    o = RUN("predict", "--adapter", "cells/", ANSWER_HERE);
+    EXPECT(0, answer, "predict", "--checkpoint", "cells", ANSWER);
+    o = RUN("predict", "--adapter", "cells/", ANSWER);
     assert_string_equal(o.out, answer);
     assert_non_null(strstr(o.err, "using cells/checkpoints/last.safetensors"));
     assert_int_equal(link("lora.safetensors", "cells/checkpoints/best.safetensors"), 0);
-    EXPECT(0, "", "encode", "--checkpoint", "cells", "--device", "reference", "--image",
-           "picture.png", "--out", "cells/e.npy");
+    EXPECT(0, "", "encode", "--checkpoint", "cells", REFERENCE, PICTURE, "--out", "cells/e.npy");
     EXPECT(0, "", "convert", "--checkpoint", "cells", "--to", "meta", "--out", "cells/m.pth");
     EXPECT(0, "tuned", "info", "cells");
     assert_ok(scl_file_write("cells/config.json", "{}", 2, &test_error));
-    EXPECT(3, "expected a Hugging Face folder", "predict", "--checkpoint", "cells", ANSWER_HERE);
+    EXPECT(3, "expected a Hugging Face folder", "predict", "--checkpoint", "cells", ANSWER);
     free(answer);
 }
 
@@ -359,14 +348,13 @@ static void assert_same_weights(const char *left, const char *right)
 static void conversion_there_and_back_changes_nothing(void **state)
 {
     (void)state;
-    EXPECT(0, "", "convert", "--checkpoint", "base.safetensors", "--to", "hf", "--out", "hf");
+    EXPECT(0, "", "convert", BASE, "--to", "hf", "--out", "hf");
     EXPECT(0, "Hugging Face folder", "info", "hf");
     EXPECT(0, "", "convert", "--checkpoint", "hf", "--to", "meta", "--out", "back.safetensors");
     assert_same_weights("base.safetensors", "back.safetensors");
-    outcome o = RUN("predict", "--checkpoint", "base.safetensors", "--device", "reference",
-                    "--image", "picture.png");
+    outcome o = RUN("predict", BASE, REFERENCE, PICTURE);
     char *direct = strdup(o.out);
-    o = RUN("predict", "--checkpoint", "hf", "--device", "reference", "--image", "picture.png");
+    o = RUN("predict", "--checkpoint", "hf", REFERENCE, PICTURE);
     assert_string_equal(o.out, direct);
     free(direct);
     /* saved again by transformers, only config.json tells the eps of the norms */
@@ -378,8 +366,7 @@ static void conversion_there_and_back_changes_nothing(void **state)
     assert_int_equal(rename("plain.safetensors", "hf/model.safetensors"), 0);
     EXPECT(0, "flavour            segment-anything", "info", "hf");
     EXPECT(0, "decoder_num_heads  2", "info", "hf");
-    EXPECT(2, "exists already", "convert", "--checkpoint", "base.safetensors", "--to", "hf",
-           "--out", "hf");
+    EXPECT(2, "exists already", "convert", BASE, "--to", "hf", "--out", "hf");
 }
 
 static void tuned_files_are_converted_when_they_can_be(void **state)
@@ -388,13 +375,13 @@ static void tuned_files_are_converted_when_they_can_be(void **state)
     EXPECT(0, "", "convert", "--adapter", "lora.safetensors", "--to", "meta", "--out",
            "merged.pth");
     assert_same_weights("base.safetensors", "merged.pth"); /* not trained yet */
-    EXPECT(0, "", "convert", "--checkpoint", "base.safetensors", "--adapter", "decoder.safetensors",
-           "--to", "meta", "--out", "exported.safetensors");
+    EXPECT(0, "", "convert", BASE, "--adapter", "decoder.safetensors", "--to", "meta", "--out",
+           "exported.safetensors");
     assert_same_weights("base.safetensors", "exported.safetensors"); /* not trained yet */
     EXPECT(0, "", "convert", "--checkpoint", "whole.safetensors", "--to", "hf", "--out", "nano");
     EXPECT(0, "vit_nano", "info", "nano");
-    EXPECT(2, "give it alone", "convert", "--checkpoint", "base.safetensors", "--adapter",
-           "whole.safetensors", "--to", "meta", "--out", "x.safetensors");
+    EXPECT(2, "give it alone", "convert", BASE, "--adapter", "whole.safetensors", "--to", "meta",
+           "--out", "x.safetensors");
     EXPECT(3, "give it as --checkpoint", "convert", "--adapter", "base.safetensors", "--to", "meta",
            "--out", "x.safetensors");
 }
@@ -403,10 +390,8 @@ static void a_full_disk_leaves_nothing_converted(void **state)
 {
     (void)state;
     program_limit_files(20000);
-    EXPECT(1, "model.safetensors", "convert", "--checkpoint", "base.safetensors", "--to", "hf",
-           "--out", "x");
-    EXPECT(1, "x.safetensors", "convert", "--checkpoint", "base.safetensors", "--to", "meta",
-           "--out", "x.safetensors");
+    EXPECT(1, "model.safetensors", "convert", BASE, "--to", "hf", "--out", "x");
+    EXPECT(1, "x.safetensors", "convert", BASE, "--to", "meta", "--out", "x.safetensors");
     program_limit_files(0);
 }
 
@@ -580,5 +565,5 @@ int main(void)
         cmocka_unit_test(plugins_are_listed_and_shown),
         cmocka_unit_test(new_plugins_are_written_whole_or_not_at_all),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files, program_leave_folder);
 }

@@ -18,21 +18,6 @@ static const char *device(void)
     return test_device_name();
 }
 
-static int enter(void **state)
-{
-    (void)state;
-    program_enter_folder();
-    setenv("SAMCL_PLUGIN_PATH", PLUGINS, 1);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    program_leave_folder();
-    return 0;
-}
-
 static void own_plugins_pass(void **state)
 {
     (void)state;
@@ -144,5 +129,5 @@ int main(void)
         cmocka_unit_test(a_check_goes_on_after_a_crash),
         cmocka_unit_test(a_crash_elsewhere_has_a_name),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, program_enter_folder, program_leave_folder);
 }

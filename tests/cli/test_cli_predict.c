@@ -15,25 +15,15 @@
 #include <unistd.h>
 
 #define PIXELS   ((size_t)PICTURE_WIDTH * PICTURE_HEIGHT)
-#define PREDICT  "predict", "--checkpoint", "base.safetensors", "--device", "reference"
-#define PICTURE  "--image", "picture.png"
-#define ONE_BOX  "--box", "3,5,30,33.5"
+#define PREDICT  "predict", BASE, REFERENCE
 #define BOXES    ONE_BOX, "--box", "0,0,50,37", "--box", "20,2,49,20"
 #define FIXTURES TEST_FIXTURES "/model/predict.safetensors"
 
 static int make_files(void **state)
 {
-    (void)state;
-    program_enter_folder();
+    program_enter_folder(state);
     write_picture();
     write_base();
-    return 0;
-}
-
-static int remove_files(void **state)
-{
-    (void)state;
-    program_leave_folder();
     return 0;
 }
 
@@ -208,8 +198,8 @@ static void a_model_with_classes_gives_their_ids(void **state)
                               "data.class_names=[sky, tree, road]",
                               "losses=[{use: cross_entropy}]"};
     write_tuned("classes.safetensors", settings, 4);
-    EXPECT(0, "", "predict", "--adapter", "classes.safetensors", "--device", "reference", PICTURE,
-           "--out", "c.png", "--json", "c.json", "--overlay", "co.png");
+    EXPECT(0, "", "predict", "--adapter", "classes.safetensors", REFERENCE, PICTURE, "--out",
+           "c.png", "--json", "c.json", "--overlay", "co.png");
     uint8_t *ids = read_gray("c.png");
     double area = 0;
     for (size_t i = 0; i < PIXELS; i++)
@@ -245,10 +235,8 @@ static void wrong_prompts_leave_nothing(void **state)
     EXPECT(2, "for two outputs", PREDICT, PICTURE, "--out", "x.png", "--overlay", "./x.png");
     EXPECT(3, "missing.png", PREDICT, "--image", "missing.png", OUT);
     EXPECT(3, "base.safetensors", PREDICT, "--image", "base.safetensors", OUT);
-    EXPECT(4, "is not here", "predict", "--checkpoint", "base.safetensors", PICTURE, OUT,
-           "--device", "opencl:nothing like this");
-    EXPECT(2, "expected auto", "predict", "--checkpoint", "base.safetensors", PICTURE, OUT,
-           "--device", "gpu");
+    EXPECT(4, "is not here", "predict", BASE, PICTURE, OUT, "--device", "opencl:nothing like this");
+    EXPECT(2, "expected auto", "predict", BASE, PICTURE, OUT, "--device", "gpu");
     EXPECT(2, "did you mean vit_b?", PREDICT, PICTURE, OUT, "--model-type", "vit-b");
 }
 
@@ -266,8 +254,7 @@ static void an_output_that_cannot_be_written_leaves_nothing(void **state)
     assert_int_equal(before.st_rdev, after.st_rdev);
     program_limit_files(2000); /* the mask fits, the logits don't */
     EXPECT(1, "l2.npy", PREDICT, PICTURE, "--out", "x.png", "--logits", "l2.npy");
-    EXPECT(1, "e2.npy", "encode", "--checkpoint", "base.safetensors", "--device", "reference",
-           PICTURE, "--out", "e2.npy");
+    EXPECT(1, "e2.npy", "encode", BASE, REFERENCE, PICTURE, "--out", "e2.npy");
     program_limit_files(0);
 }
 
@@ -313,8 +300,7 @@ static void the_embedding_is_channels_first(void **state)
 {
     (void)state;
     scl_npy npy;
-    EXPECT(0, "", "encode", "--checkpoint", "base.safetensors", "--device", "reference", PICTURE,
-           "--out", "e.npy");
+    EXPECT(0, "", "encode", BASE, REFERENCE, PICTURE, "--out", "e.npy");
     assert_ok(scl_npy_read("e.npy", &npy, &test_error));
     assert_int_equal(npy.array.ndim, 4);
     assert_int_equal(npy.array.dim[0], 1);
@@ -326,14 +312,12 @@ static void the_embedding_is_channels_first(void **state)
     assert_near("embedding", found, wanted, SMALL_EMBEDDING, 1e-4);
     free(wanted);
     scl_npy_free(&npy);
-    EXPECT(4, "but the memory budget is 1000 bytes: raise it", "encode", "--checkpoint",
-           "base.safetensors", "--device", "reference", PICTURE, "--out", "f.npy",
-           "--memory-budget", "1000");
-    EXPECT(2, "--memory-budget: expected a size such as 2GiB", "encode", "--checkpoint",
-           "base.safetensors", PICTURE, "--out", "f.npy", "--memory-budget", "2 GB");
-    EXPECT(2, "--out is required", "encode", "--checkpoint", "base.safetensors", PICTURE);
-    EXPECT(2, "ends in .npy", "encode", "--checkpoint", "base.safetensors", PICTURE, "--out",
-           "e.bin");
+    EXPECT(4, "but the memory budget is 1000 bytes: raise it", "encode", BASE, REFERENCE, PICTURE,
+           "--out", "f.npy", "--memory-budget", "1000");
+    EXPECT(2, "--memory-budget: expected a size such as 2GiB", "encode", BASE, PICTURE, "--out",
+           "f.npy", "--memory-budget", "2 GB");
+    EXPECT(2, "--out is required", "encode", BASE, PICTURE);
+    EXPECT(2, "ends in .npy", "encode", BASE, PICTURE, "--out", "e.bin");
 }
 
 int main(void)
@@ -351,5 +335,5 @@ int main(void)
         cmocka_unit_test(a_kept_file_survives_a_failure),
         cmocka_unit_test(the_embedding_is_channels_first),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files, program_leave_folder);
 }

@@ -14,18 +14,10 @@
 
 static int enter(void **state)
 {
-    (void)state;
-    program_enter_folder();
+    program_enter_folder(state);
     write_picture();
     write_base();
     write_run_file();
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    program_leave_folder();
     return 0;
 }
 
@@ -91,15 +83,13 @@ static void the_other_verbs_are_traced(void **state)
 {
     (void)state;
     const cJSON *events = NULL;
-    outcome o = RUN("encode", "--checkpoint", "base.safetensors", "--image", "picture.png", "--out",
-                    "e.npy", "--trace", "e.json");
+    outcome o = RUN("encode", BASE, PICTURE, "--out", "e.npy", "--trace", "e.json");
     assert_int_equal(o.code, 0);
     check_table("e.txt", o.err);
     cJSON *root = trace_load("e.json", &events);
     assert_int_equal(trace_count(events, SCL_TRACE_HOST, "encode"), 1);
     cJSON_Delete(root);
-    o = RUN("predict", "--checkpoint", "base.safetensors", "--image", "picture.png", "--point",
-            "5,5,1", "--trace", "p.json");
+    o = RUN("predict", BASE, PICTURE, "--point", "5,5,1", "--trace", "p.json");
     assert_int_equal(o.code, 0);
     assert_non_null(strstr(o.out, "mask 1:"));
     assert_null(strstr(o.out, "ceiling"));
@@ -154,8 +144,8 @@ static void mistakes_are_said_before_the_work(void **state)
     EXPECT(2, "--trace: expected a name that ends in .json, found t.txt", TRAIN, "--trace",
            "t.txt");
     EXPECT(2, "--trace needs a value", TRAIN, "--trace");
-    EXPECT(2, "both.json is given for two outputs", "predict", "--checkpoint", "base.safetensors",
-           "--image", "picture.png", "--json", "both.json", "--trace", "both.json");
+    EXPECT(2, "both.json is given for two outputs", "predict", BASE, PICTURE, "--json", "both.json",
+           "--trace", "both.json");
     EXPECT(3, "absent", TRAIN, "data.train.images=absent", "--trace", "none.json");
 }
 
@@ -243,5 +233,5 @@ int main(void)
         cmocka_unit_test(an_interrupted_run_is_traced),
         cmocka_unit_test(a_full_disk_is_said),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter, program_leave_folder);
 }

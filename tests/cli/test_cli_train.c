@@ -30,18 +30,10 @@ static const char run_text[] =
 
 static int enter(void **state)
 {
-    (void)state;
-    program_enter_folder();
+    program_enter_folder(state);
     write_run_file();
     assert_ok(scl_file_write("train.yaml", run_text, strlen(run_text), &test_error));
     assert_int_equal(RUN("train", "train.yaml").code, 0);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    program_leave_folder();
     return 0;
 }
 
@@ -214,5 +206,5 @@ int main(void)
         cmocka_unit_test(a_second_interrupt_ends_at_once),
         cmocka_unit_test(an_interrupt_after_the_end_changes_nothing),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter, program_leave_folder);
 }
