@@ -93,6 +93,24 @@ UNUSED static void assert_holds(const scl_weights *weights, const char *expectat
     free(text.bytes);
 }
 
+/* Both files hold the same tensors, bit for bit. */
+UNUSED static void assert_same_weights(const char *left, const char *right)
+{
+    scl_weights a, b;
+    assert_ok(scl_weights_load(left, &a, &test_error));
+    assert_ok(scl_weights_load(right, &b, &test_error));
+    assert_true(a.count > 0 && a.count == b.count);
+    for (size_t i = 0; i < a.count; i++) {
+        const scl_weight *w = scl_weights_find(&b, a.tensor[i].name);
+        assert_non_null(w);
+        assert_int_equal(w->bytes, a.tensor[i].bytes);
+        if (memcmp(w->data, a.tensor[i].data, w->bytes) != 0)
+            fail_msg("%s differs", w->name);
+    }
+    scl_weights_free(&a);
+    scl_weights_free(&b);
+}
+
 /* Loads a file that may be damaged: it must fail with a sentence, or give readable weights. */
 UNUSED static bool survives(blob file)
 {
@@ -177,5 +195,24 @@ UNUSED static void remove_folder(const char *path)
     scl_folder_free(&folder);
     assert_int_equal(rmdir(path), 0);
 }
+
+/* For tests in a folder of their own. */
+UNUSED static char own_folder[PATH_TEXT];
+
+UNUSED static int enter_folder(void **state)
+{
+    (void)state;
+    make_folder(own_folder);
+    return 0;
+}
+
+UNUSED static int leave_folder(void **state)
+{
+    (void)state;
+    remove_folder(own_folder);
+    return 0;
+}
+
+#define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
 
 #endif

@@ -5,6 +5,7 @@
 #include "io/json.h"
 #include "io/safetensors.h"
 #include "model/small_sam.h"
+#include "weights_support.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -328,22 +329,6 @@ static void run_folders_stand_for_their_tuned_file(void **state)
 }
 
 /* ---- convert */
-
-static void assert_same_weights(const char *left, const char *right)
-{
-    scl_weights a, b;
-    assert_ok(scl_weights_load(left, &a, &test_error));
-    assert_ok(scl_weights_load(right, &b, &test_error));
-    assert_int_equal(a.count, b.count);
-    for (size_t i = 0; i < a.count; i++) {
-        const scl_weight *w = scl_weights_find(&b, a.tensor[i].name);
-        assert_non_null(w);
-        assert_int_equal(w->bytes, a.tensor[i].bytes);
-        assert_memory_equal(w->data, a.tensor[i].data, w->bytes);
-    }
-    scl_weights_free(&a);
-    scl_weights_free(&b);
-}
 
 static void conversion_there_and_back_changes_nothing(void **state)
 {

@@ -2,9 +2,8 @@
 #include "cli/models.h"
 #include "cli/program.h"
 
-#include "base/file.h"
-#include "io/weights.h"
 #include "trace_support.h"
+#include "weights_support.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -64,19 +63,9 @@ static void training_is_traced(void **state)
 static void a_trace_changes_no_weight(void **state)
 {
     (void)state;
-    static const char *const runs[] = {"runs/plain/checkpoints/last.safetensors",
-                                       "runs/traced/checkpoints/last.safetensors"};
-    scl_weights w[2];
     assert_int_equal(RUN(TRAIN, "name=plain").code, 0);
-    for (int i = 0; i < 2; i++)
-        assert_ok(scl_weights_load(runs[i], &w[i], &test_error));
-    assert_true(w[0].count > 0 && w[0].count == w[1].count);
-    for (size_t i = 0; i < w[0].count; i++) {
-        assert_int_equal(w[0].tensor[i].bytes, w[1].tensor[i].bytes);
-        assert_memory_equal(w[0].tensor[i].data, w[1].tensor[i].data, w[0].tensor[i].bytes);
-    }
-    scl_weights_free(&w[0]);
-    scl_weights_free(&w[1]);
+    assert_same_weights("runs/plain/checkpoints/last.safetensors",
+                        "runs/traced/checkpoints/last.safetensors");
 }
 
 static void the_other_verbs_are_traced(void **state)

@@ -1,7 +1,7 @@
 #include "train/train_support.h"
 
-#include "io/weights.h"
 #include "registry.h"
+#include "weights_support.h"
 
 static const char *const run_text =
     "name: tiny\n"
@@ -98,26 +98,10 @@ scl_status tiny_train(const tiny_options *options, scl_error *err)
     return status;
 }
 
-static void load_last(const char *run, scl_weights *weights)
-{
-    char path[600];
-    snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run);
-    assert_ok(scl_weights_load(path, weights, &test_error));
-}
-
 void assert_same_checkpoint(const char *run_a, const char *run_b)
 {
-    scl_weights a, b;
-    load_last(run_a, &a);
-    load_last(run_b, &b);
-    assert_int_equal(a.count, b.count);
-    assert_true(a.count > 0);
-    for (size_t i = 0; i < a.count; i++) {
-        assert_string_equal(a.tensor[i].name, b.tensor[i].name);
-        assert_int_equal(a.tensor[i].bytes, b.tensor[i].bytes);
-        if (memcmp(a.tensor[i].data, b.tensor[i].data, a.tensor[i].bytes) != 0)
-            fail_msg("%s differs", a.tensor[i].name);
-    }
-    scl_weights_free(&a);
-    scl_weights_free(&b);
+    char a[600], b[600];
+    snprintf(a, sizeof a, "%s/checkpoints/last.safetensors", run_a);
+    snprintf(b, sizeof b, "%s/checkpoints/last.safetensors", run_b);
+    assert_same_weights(a, b);
 }

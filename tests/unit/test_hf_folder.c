@@ -4,25 +4,9 @@
 #include "io/json.h"
 #include "io/safetensors.h"
 
-static char folder[PATH_TEXT];
-
-static int enter(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
 static void put(const char *name, const void *bytes, size_t size)
 {
-    char *path = scl_path_join(folder, name);
+    char *path = scl_path_join(own_folder, name);
     assert_ok(scl_file_write(path, bytes, size, &test_error));
     scl_free(path);
 }
@@ -44,7 +28,7 @@ static void put_shard(const char *name, const char *tensor, float value)
 {
     const scl_weight weight = {tensor, SCL_WEIGHT_F32, 0, {0}, (const uint8_t *)&value, 4};
     const scl_weights_pair metadata = {"format", "pt"};
-    char *path = scl_path_join(folder, name);
+    char *path = scl_path_join(own_folder, name);
     assert_ok(scl_safetensors_write(path, &weight, 1, &metadata, 1, &test_error));
     scl_free(path);
 }
@@ -53,8 +37,8 @@ static void assert_refused(const char *words)
 {
     scl_weights weights;
     scl_error err = {0};
-    assert_fails(scl_weights_load(folder, &weights, &err), SCL_BAD_DATA, err, words);
-    assert_non_null(strstr(err.text, folder));
+    assert_fails(scl_weights_load(own_folder, &weights, &err), SCL_BAD_DATA, err, words);
+    assert_non_null(strstr(err.text, own_folder));
 }
 
 static void one_safetensors_file_is_loaded_with_its_config(void **state)
@@ -64,9 +48,9 @@ static void one_safetensors_file_is_loaded_with_its_config(void **state)
     put_text("pytorch_model.bin", "not looked at");
     put_text("config.json", "{\"vision_config\": {\"hidden_size\": 768}}");
     scl_weights weights;
-    assert_ok(scl_weights_load(folder, &weights, &test_error));
+    assert_ok(scl_weights_load(own_folder, &weights, &test_error));
     assert_int_equal(weights.format, SCL_WEIGHTS_HF_FOLDER);
-    assert_string_equal(weights.path, folder);
+    assert_string_equal(weights.path, own_folder);
     assert_holds(&weights, FIXTURE("every.txt"));
     const cJSON *vision;
     int64_t size;
@@ -82,7 +66,7 @@ static void one_bin_file_is_loaded_without_a_config(void **state)
     (void)state;
     put_copy("pytorch_model.bin", FIXTURE("mixed_legacy2.pth"));
     scl_weights weights;
-    assert_ok(scl_weights_load(folder, &weights, &test_error));
+    assert_ok(scl_weights_load(own_folder, &weights, &test_error));
     assert_int_equal(weights.format, SCL_WEIGHTS_HF_FOLDER);
     assert_holds(&weights, FIXTURE("mixed.txt"));
     assert_null(weights.config);
@@ -100,7 +84,7 @@ static void safetensors_shards_are_joined(void **state)
              INDEX("\"b\": \"model-2.safetensors\", \"a\": \"model-1.safetensors\""));
     scl_weights weights;
     float value;
-    assert_ok(scl_weights_load(folder, &weights, &test_error));
+    assert_ok(scl_weights_load(own_folder, &weights, &test_error));
     assert_int_equal(weights.count, 2);
     scl_weight_to_f32(scl_weights_find(&weights, "a"), &value);
     assert_true(value == 1);
@@ -108,7 +92,7 @@ static void safetensors_shards_are_joined(void **state)
     assert_true(value == 2);
     assert_string_equal(scl_weights_metadata(&weights, "format"), "pt");
     scl_weights_free(&weights);
-    assert_survives_failing_allocations(folder);
+    assert_survives_failing_allocations(own_folder);
 }
 
 static void bin_shards_are_joined(void **state)
@@ -119,7 +103,7 @@ static void bin_shards_are_joined(void **state)
     put_text("pytorch_model.bin.index.json",
              INDEX("\"a\": \"one.bin\", \"b\": \"one.bin\", \"module.0.bias\": \"two.bin\""));
     scl_weights weights;
-    assert_ok(scl_weights_load(folder, &weights, &test_error));
+    assert_ok(scl_weights_load(own_folder, &weights, &test_error));
     assert_int_equal(weights.count, 2 + 7);
     assert_non_null(scl_weights_find(&weights, "module.0.bias")); /* not in every name: kept */
     scl_weights_free(&weights);
@@ -177,14 +161,14 @@ static void the_folder_of_an_adapter_is_loaded_with_its_config(void **state)
     put_shard("adapter_model.safetensors", "b", 2);
     scl_weights weights;
     int64_t rank;
-    assert_ok(scl_weights_load(folder, &weights, &test_error));
+    assert_ok(scl_weights_load(own_folder, &weights, &test_error));
     assert_int_equal(weights.format, SCL_WEIGHTS_PEFT_FOLDER);
     assert_int_equal(weights.count, 1);
     assert_non_null(scl_weights_find(&weights, "b"));
     assert_ok(scl_json_integer(weights.config, "r", "adapter_config.json", &rank, &test_error));
     assert_int_equal(rank, 4);
     scl_weights_free(&weights);
-    assert_survives_failing_allocations(folder);
+    assert_survives_failing_allocations(own_folder);
     put_text("adapter_config.json", "[]");
     assert_refused("adapter_config.json: expected a JSON object, found an array");
 }
@@ -196,19 +180,17 @@ static void errors_in_a_shard_name_it(void **state)
     assert_refused("/model.safetensors: is a Git LFS pointer");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(one_safetensors_file_is_loaded_with_its_config),
-        TEST(one_bin_file_is_loaded_without_a_config),
-        TEST(safetensors_shards_are_joined),
-        TEST(bin_shards_are_joined),
-        TEST(shards_outside_the_folder_are_refused),
-        TEST(incomplete_folders_are_refused),
-        TEST(the_folder_of_an_adapter_is_loaded_with_its_config),
-        TEST(errors_in_a_shard_name_it),
+        IN_FOLDER(one_safetensors_file_is_loaded_with_its_config),
+        IN_FOLDER(one_bin_file_is_loaded_without_a_config),
+        IN_FOLDER(safetensors_shards_are_joined),
+        IN_FOLDER(bin_shards_are_joined),
+        IN_FOLDER(shards_outside_the_folder_are_refused),
+        IN_FOLDER(incomplete_folders_are_refused),
+        IN_FOLDER(the_folder_of_an_adapter_is_loaded_with_its_config),
+        IN_FOLDER(errors_in_a_shard_name_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,22 +6,6 @@
 
 #include <math.h>
 
-static char folder[PATH_TEXT];
-
-static int enter(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
 static scl_weight vector(const char *name, const float *values, int64_t count)
 {
     return (scl_weight){name,    SCL_WEIGHT_F32,          1,
@@ -31,7 +15,7 @@ static scl_weight vector(const char *name, const float *values, int64_t count)
 /* Saved and loaded, as the tensors of a file. */
 static void make(const char *name, const scl_weight *tensors, size_t count, scl_weights *weights)
 {
-    char *path = scl_path_join(folder, name);
+    char *path = scl_path_join(own_folder, name);
     assert_ok(scl_safetensors_write(path, tensors, count, NULL, 0, &test_error));
     assert_ok(scl_weights_load(path, weights, &test_error));
     scl_free(path);
@@ -107,8 +91,8 @@ static void numbers_and_what_is_none_are_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(differences_are_sorted_by_kind_and_size, enter, leave),
-        cmocka_unit_test_setup_teardown(numbers_and_what_is_none_are_told_apart, enter, leave),
+        IN_FOLDER(differences_are_sorted_by_kind_and_size),
+        IN_FOLDER(numbers_and_what_is_none_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
