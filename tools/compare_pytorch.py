@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Runs cases of `samcl bench` and the same work in PyTorch or OpenBLAS by turns, and prints ratios.
 
-Each side is a live process; one of them works at a time, on all processors, and in every round each
-gives one sample. Weights and inputs are the same: samcl's are saved and given to the peers, whose
-first run must give samcl's results. A ratio is the peer's median time over samcl's. Rows marked slow
-take gigabytes and minutes: there the peers live one after the other and their first run is their
-sample. Run it on a machine that does nothing else. With --torch-device cuda PyTorch works on the GPU,
-without TF32; samcl's goals are for processors and are not asked then. Needs torch, segment-anything, transformers,
-peft, safetensors.
+Each side is a live process; one of them works at a time, on all processors, and in every round
+each gives one sample. Weights and inputs are the same: samcl's are saved and given to the peers,
+whose first run must give samcl's results. A ratio is the peer's median time over samcl's. Rows
+marked slow take gigabytes and minutes: there the peers live one after the other and their first
+run is their sample. Run it on a machine that does nothing else. With --torch-device cuda PyTorch
+works on the GPU, without TF32; samcl's goals are for processors and are not asked then. Needs
+torch, segment-anything, transformers, peft, safetensors.
 """
 
 import argparse

@@ -229,9 +229,8 @@ const cli_verb verb_eval = {
     .usage = "RUN | FILE.safetensors | FILE.yaml [--adapter FILE]  [key=value …]",
     .notes =
         "A run's folder stands for its best checkpoint. A run file judges its model as it is,\n"
-        "before training; with --adapter also an adapter over it, whose own parameters count and "
-        "not\n"
-        "the run file's. A key=value sets a key of the run file: data.test.images=…",
+        "before training; with --adapter also an adapter over it, whose own parameters count and\n"
+        "not the run file's. A key=value sets a key of the run file: data.test.images=…",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .most_words = CLI_MAX_VALUES,

@@ -53,11 +53,9 @@ const cli_verb verb_merge = {
     .option_count = sizeof options / sizeof *options,
     .notes =
         "The result gives the same masks without the adapter and without the base, has the names\n"
-        "of segment-anything's checkpoints, and is used like one; what the run file says of "
-        "classes\n"
-        "and images goes with it. An adapter whose effect is not that of other weights, such as "
-        "one\n"
-        "with a layer of its own, cannot be merged, which is said.\n"
+        "of segment-anything's checkpoints, and is used like one; what the run file says of\n"
+        "classes and images goes with it. An adapter whose effect is not that of other weights,\n"
+        "such as one with a layer of its own, cannot be merged, which is said.\n"
         "\n"
         "examples:\n"
         "  samcl merge --checkpoint runs/cells --out cells.safetensors\n"

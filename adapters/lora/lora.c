@@ -54,8 +54,7 @@ static scl_tensor *term(scl_builder *b, const lora_params *p, int64_t in, int64_
     return b->linear(b, b->linear(b, x, down, 1), up, scale);
 }
 
-/* The term of the whole layer: along `axis` those of the parts, and zeros in place of the others.
- */
+/* The term of the whole layer: along `axis` those of its parts, and zeros for the others. */
 static scl_tensor *all_terms(scl_builder *b, const lora_params *p, const scl_site *site,
                              scl_tensor *x, int32_t axis)
 {

@@ -291,8 +291,7 @@ static const scl_param root_params[] = {
         "parameters trained besides the adapter's, as names with * and ?"),
     ANY(adapter_from, STRING, "null",
         "adapter that training goes on from: a file of samcl train or its run's folder, a folder "
-        "of "
-        "peft, or a file of Sam_LoRA; null: the adapter's own start"),
+        "of peft, or a file of Sam_LoRA; null: the adapter's own start"),
 };
 static const scl_schema_child root_children[] = {
     MAP(model, model_schema, "{}", NULL,

@@ -26,8 +26,8 @@ typedef struct scl_loader scl_loader;
 /* Batches of an epoch: the last is filled up, and its window may be shorter. */
 int64_t scl_loader_batches(size_t images, int64_t batch_size);
 
-/* Starts the thread. It holds SCL_LOADER_BATCHES. SCL_DEVICE when out of
- * memory, SCL_FAILED when there is no thread to be had. */
+/* Starts the thread. It holds SCL_LOADER_BATCHES. SCL_DEVICE when out of memory, SCL_FAILED when
+ * there is no thread to be had. */
 scl_status scl_loader_open(const scl_loader_options *options, scl_loader **loader, scl_error *err);
 
 /* Waits for the next batch, which is borrowed until the next call; NULL after the last. The window

@@ -40,8 +40,7 @@ static char *join(const char *folder, const char *name, scl_error *err)
     return path;
 }
 
-/* --- shards ------------------------------------------------------------------------------------
- */
+/* --- shards ----------------------------------------------------------------------------------- */
 
 typedef struct shards {
     const char **name; /* those loaded so far, borrowed from the index */
@@ -124,8 +123,7 @@ done:
     return status;
 }
 
-/* --- the folder --------------------------------------------------------------------------------
- */
+/* --- the folder ------------------------------------------------------------------------------- */
 
 /* The path of a file in the folder when it is there, else NULL, also on error. */
 static char *find_file(const char *folder, const char *name, scl_error *err)

@@ -12,8 +12,7 @@
 
 static const uint8_t magic[8] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void add_header(scl_str *header, int ndim, const int64_t *dim)
 {
@@ -53,8 +52,7 @@ scl_status scl_npy_write_f32(const char *path, int ndim, const int64_t *dim, con
     return status;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static bool parse_dtype(const char *header, scl_weight_dtype *dtype)
 {

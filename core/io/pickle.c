@@ -27,8 +27,7 @@ typedef struct reader {
     scl_error *err;
 } reader;
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 scl_pickle_value *scl_pickle_new(scl_arena *arena, scl_pickle_kind kind)
 {
@@ -93,8 +92,7 @@ const char *scl_pickle_kind_name(const scl_pickle_value *value)
     return names[value->kind];
 }
 
-/* --- bytes, stack ------------------------------------------------------------------------------
- */
+/* --- bytes, stack ----------------------------------------------------------------------------- */
 
 /* The status is spelt out so that the compiler sees that a failed call is never OK. */
 #define BAD(r, ...) (scl_fail((r)->err, SCL_BAD_DATA, __VA_ARGS__), SCL_BAD_DATA)
@@ -167,8 +165,7 @@ static scl_status pop_mark(reader *r, size_t *first, size_t *count)
     return SCL_OK;
 }
 
-/* --- plain values ------------------------------------------------------------------------------
- */
+/* --- plain values ----------------------------------------------------------------------------- */
 
 typedef scl_status handler(reader *r, int argument);
 
@@ -265,8 +262,7 @@ static scl_status op_string(reader *r, int length_bytes)
     return push(r, value);
 }
 
-/* --- containers --------------------------------------------------------------------------------
- */
+/* --- containers ------------------------------------------------------------------------------- */
 
 static scl_status op_empty(reader *r, int kind)
 {
@@ -339,8 +335,7 @@ static scl_status op_add_many(reader *r, int kind)
     return fill(r, container, first, count);
 }
 
-/* --- memo --------------------------------------------------------------------------------------
- */
+/* --- memo ------------------------------------------------------------------------------------- */
 
 static scl_status put(reader *r, uint64_t index)
 {
@@ -383,8 +378,7 @@ static scl_status op_get(reader *r, int bytes)
     return push(r, r->memo[index]);
 }
 
-/* --- tensors -----------------------------------------------------------------------------------
- */
+/* --- tensors ---------------------------------------------------------------------------------- */
 
 static scl_status push_global(reader *r, scl_pickle_text module, scl_pickle_text name)
 {
@@ -461,8 +455,7 @@ static scl_status op_build(reader *r, int unused)
     return peek(r, SCL_PICKLE_DICT, &object);
 }
 
-/* --- the machine -------------------------------------------------------------------------------
- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 static const struct {
     handler *run;

@@ -12,8 +12,7 @@
 #define METADATA_KEY     "__metadata__"
 #define HEADER_ALIGNMENT ((size_t)8)
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static uint64_t header_length(const uint8_t *bytes)
 {
@@ -192,8 +191,7 @@ scl_status scl_safetensors_read(scl_weights *weights, const uint8_t *bytes, size
     return check_tiling(weights->tensor + first, weights->count - first, data, data_bytes, err);
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static scl_status check_new(const cJSON *object, const char *name, scl_error *err)
 {

@@ -19,8 +19,7 @@ typedef struct context {
     scl_error *err;
 } context;
 
-/* --- storages ----------------------------------------------------------------------------------
- */
+/* --- storages --------------------------------------------------------------------------------- */
 
 static int by_key(const void *a, const void *b)
 {
@@ -62,8 +61,7 @@ static scl_status find_payload(const context *c, const scl_pickle_storage *stora
     return SCL_OK;
 }
 
-/* --- views -------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 /* Whether every element of a view that has some lies within a storage of so many elements. */
 static bool is_within(const scl_pickle_tensor *view, int64_t elements)
@@ -154,8 +152,7 @@ static scl_status resolve(context *c, const scl_pickle_tensor *view, scl_weight 
     return SCL_OK;
 }
 
-/* --- the dict ----------------------------------------------------------------------------------
- */
+/* --- the dict --------------------------------------------------------------------------------- */
 
 static scl_status add_named(context *c, scl_pickle_text name, const scl_pickle_value *value)
 {

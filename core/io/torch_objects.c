@@ -22,8 +22,7 @@ static scl_status bad_arguments(const char *function, const char *expected, scl_
     return scl_fail(err, SCL_BAD_DATA, "%s: expected %s, found something else", function, expected);
 }
 
-/* --- dicts -------------------------------------------------------------------------------------
- */
+/* --- dicts ------------------------------------------------------------------------------------ */
 
 /* OrderedDict(), or OrderedDict([[key, value], …]) as Python 2 wrote it. */
 static scl_status call_ordered_dict(scl_arena *arena, const scl_pickle_value *arguments,
@@ -51,8 +50,7 @@ static scl_status call_ordered_dict(scl_arena *arena, const scl_pickle_value *ar
     return SCL_OK;
 }
 
-/* --- tensors -----------------------------------------------------------------------------------
- */
+/* --- tensors ---------------------------------------------------------------------------------- */
 
 static bool integers(const scl_pickle_value *tuple, int64_t out[SCL_WEIGHT_MAX_DIMS])
 {
@@ -143,8 +141,7 @@ static scl_status call_parameter(scl_arena *arena, const scl_pickle_value *argum
     return SCL_OK;
 }
 
-/* --- the list ----------------------------------------------------------------------------------
- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 static const scl_torch_global globals[] = {
     {"collections", "OrderedDict", FUNCTION, call_ordered_dict, 0},

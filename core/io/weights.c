@@ -48,8 +48,7 @@ int64_t scl_weight_elements(const scl_weight *weight)
     return (int64_t)(weight->bytes / scl_weight_dtype_bytes(weight->dtype));
 }
 
-/* --- adding ------------------------------------------------------------------------------------
- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
 static bool has_control_character(const char *text)
 {
@@ -85,8 +84,7 @@ scl_status scl_weights_add_metadata(scl_weights *weights, const char *key, const
     return SCL_OK;
 }
 
-/* --- what a file is ----------------------------------------------------------------------------
- */
+/* --- what a file is --------------------------------------------------------------------------- */
 
 /* What people load by mistake, and what to do instead. */
 static const struct {
@@ -140,8 +138,7 @@ scl_status scl_weights_add_file(scl_weights *weights, const char *path, scl_erro
     return status;
 }
 
-/* --- loading -----------------------------------------------------------------------------------
- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 /* DataParallel wraps the model in an attribute of this name, and saves it so. */
 static void drop_module_prefix(scl_weights *weights)
@@ -230,8 +227,7 @@ void scl_weights_free(scl_weights *weights)
     *weights = (scl_weights){0};
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 void scl_weights_release(const scl_weights *weights, const scl_weight *weight)
 {

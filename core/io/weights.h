@@ -115,8 +115,7 @@ void scl_weight_to_f32(const scl_weight *weight, float *out);
 typedef scl_status (*scl_weight_fetch)(void *user, size_t index, const uint8_t **data,
                                        scl_error *err);
 
-/* --- for the readers of this room --------------------------------------------------------------
- */
+/* --- for the readers of this room ------------------------------------------------------------- */
 
 /* Maps a file, finds what it is, and adds its tensors; the map lives as long as the weights. */
 scl_status scl_weights_add_file(scl_weights *weights, const char *path, scl_error *err);

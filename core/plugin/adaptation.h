@@ -7,9 +7,8 @@
 
 /* What is trained: the parameters the adapters say, those that match a pattern of train_also, and
  * all that the adapters make at their sites. At a site they follow one another in the order of the
- * run file. The result borrows `plugins`, which must not move. A
- * plugin's error is left in the graph: SCL_PLUGIN, or SCL_BAD_CONFIG when it does not fit its
- * parameters. */
+ * run file. The result borrows `plugins`, which must not move. A plugin's error is left in the
+ * graph: SCL_PLUGIN, or SCL_BAD_CONFIG when it does not fit its parameters. */
 scl_adaptation scl_run_plugins_adaptation(scl_run_plugins *plugins);
 
 /* Whether the run file's patterns and adapters mean anything for a model: `catalog` is what

@@ -3,12 +3,14 @@
  *   samcl     our own: one safetensors file with metadata, see tuned_file.h. Any adapter.
  *   peft      the folder of Hugging Face's library peft: adapter_config.json and
  *             adapter_model.safetensors, names of transformers' SamModel behind
- * "base_model.model.". LoRA, and modules that were trained beside it (modules_to_save). sam_lora
- * the file of github.com/MathieuNlp/Sam_LoRA (src/lora.py): for block i of the image encoder
- * w_a_NNN [rank, dim] and w_b_NNN [dim, rank], NNN = 2i for the queries and 2i + 1 for the values,
- * which get B (A x) added without a scale. With the decoder it was trained with, the tensors of
- * prompt encoder and mask decoder follow under Meta's names, as github.com/hitachinsk/SAMed
- * (sam_lora_image_encoder.py) saves them.
+ *             "base_model.model.". LoRA, and modules that were trained beside it
+ *             (modules_to_save).
+ *   sam_lora  the file of github.com/MathieuNlp/Sam_LoRA (src/lora.py): for block i of the
+ *             image encoder w_a_NNN [rank, dim] and w_b_NNN [dim, rank], NNN = 2i for the
+ *             queries and 2i + 1 for the values, which get B (A x) added without a scale.
+ *             With the decoder it was trained with, the tensors of prompt encoder and mask
+ *             decoder follow under Meta's names, as github.com/hitachinsk/SAMed
+ *             (sam_lora_image_encoder.py) saves them.
  *
  * What a file is, is found in the names of its tensors and its metadata. */
 #ifndef SCL_TUNED_ADAPTER_LAYOUT_H

@@ -36,8 +36,7 @@ void program_expect(int code, const char *words, const char *const *arguments);
 #define EXPECT(code, words, ...)                                                                   \
     program_expect(code, words, (const char *const[]){__VA_ARGS__, NULL})
 
-/* For groups of tests: a new folder becomes the working folder, and is removed with all it holds.
- */
+/* For groups of tests: a new folder becomes the working folder; it is removed with all it holds. */
 int program_enter_folder(void **state);
 int program_leave_folder(void **state);
 

@@ -41,8 +41,7 @@ static void read_bad(const void *bytes, size_t size, const char *words)
 #define GOOD(text)       read_good(text, sizeof(text) - 1)
 #define BAD(text, words) read_bad(text, sizeof(text) - 1, words)
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void assert_integer(const scl_pickle_value *value, int64_t wanted)
 {
@@ -150,8 +149,7 @@ static void ordered_dicts_are_dicts(void **state)
     BAD("ccollections\nOrderedDict\n]]\x86R.", "list of pairs");
 }
 
-/* --- tensors -----------------------------------------------------------------------------------
- */
+/* --- tensors ---------------------------------------------------------------------------------- */
 
 #define ID                                                                                         \
     "(U\x07storagectorch\nFloatStorage\nU\x01"                                                     \
@@ -232,8 +230,7 @@ static void malformed_storages_are_refused(void **state)
                      SCL_PICKLE_STORAGE);
 }
 
-/* --- harm --------------------------------------------------------------------------------------
- */
+/* --- harm ------------------------------------------------------------------------------------- */
 
 static void other_globals_are_refused_by_name(void **state)
 {

@@ -30,8 +30,7 @@ static void torch_files_have_their_values(void **state)
     assert_file_holds(FIXTURE("small_legacy.pth"), SCL_WEIGHTS_PTH_LEGACY, FIXTURE("small.txt"));
 }
 
-/* --- wrappers ----------------------------------------------------------------------------------
- */
+/* --- wrappers --------------------------------------------------------------------------------- */
 
 static char logged[2000];
 
@@ -81,8 +80,7 @@ static void contiguous_tensors_are_not_copied(void **state)
     free(file.bytes);
 }
 
-/* --- files made by hand: a legacy stream around any pickle -------------------------------------
- */
+/* --- files made by hand: a legacy stream around any pickle ------------------------------------ */
 
 #define PREAMBLE                                                                                   \
     "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."                  \
@@ -251,8 +249,7 @@ static void pickled_modules_are_refused_by_name(void **state)
                  "names the global 'torch.nn.modules.linear.Linear'");
 }
 
-/* --- zip ---------------------------------------------------------------------------------------
- */
+/* --- zip -------------------------------------------------------------------------------------- */
 
 /* Where the central directory's record of the n-th entry begins. */
 static size_t directory_record(blob file, int n)
@@ -326,8 +323,7 @@ static void zip_names_must_be_whole_and_single(void **state)
     free(file.bytes);
 }
 
-/* --- damage ------------------------------------------------------------------------------------
- */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 static void cut_files_are_refused(void **state)
 {
@@ -354,8 +350,7 @@ static void failing_allocations_are_reported(void **state)
     assert_survives_failing_allocations(FIXTURE("state_dict.pth"));
 }
 
-/* --- real files --------------------------------------------------------------------------------
- */
+/* --- real files ------------------------------------------------------------------------------- */
 
 /* Reads a line of TENSORS.txt: "   ('name', 'FloatStorage', (1, 64), (64, 1), 'cpu', 2.5)". */
 static void check_real_tensor(const scl_weights *weights, const char *line)

@@ -22,8 +22,7 @@ static void reference_files_have_their_values(void **state)
     scl_weights_free(&weights);
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void written_files_are_the_references_byte_for_byte(void **state)
 {
@@ -182,8 +181,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
     remove_folder(folder);
 }
 
-/* --- hostile headers ---------------------------------------------------------------------------
- */
+/* --- hostile headers -------------------------------------------------------------------------- */
 
 static scl_status load_header(const char *header, size_t data_bytes, scl_weights *weights,
                               scl_error *err)
@@ -314,8 +312,7 @@ static void the_length_is_never_mistaken_for_another_format(void **state)
     scl_weights_free(&weights);
 }
 
-/* --- damage ------------------------------------------------------------------------------------
- */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 static void damaged_files_never_crash(void **state)
 {
@@ -349,8 +346,7 @@ static void failing_allocations_are_reported(void **state)
     remove_folder(folder);
 }
 
-/* --- real files --------------------------------------------------------------------------------
- */
+/* --- real files ------------------------------------------------------------------------------- */
 
 static double sum_of_magnitudes(const scl_weights *weights, const char *prefix)
 {

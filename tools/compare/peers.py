@@ -3,10 +3,10 @@
 usage: peers.py PEER CASE DATA MODEL DEVICE
 
 DATA is what samcl saved of its case: inputs, and results to be met. MODEL is a folder with the same
-weights (compare_pytorch.py makes it); DEVICE is PyTorch's: cpu or cuda. The first line is `ready ERROR SECONDS ABOUT`: the error of
-its first run against samcl's results, relative to the largest of them, and how long that run took.
-Then `run` is answered by the seconds of one sample, `memory` by the peaks of PyTorch's GPU, or 0, and
-of the process.
+weights (compare_pytorch.py makes it); DEVICE is PyTorch's: cpu or cuda. The first line is
+`ready ERROR SECONDS ABOUT`: the error of its first run against samcl's results, relative to the
+largest of them, and how long that run took. Then `run` is answered by the seconds of one sample,
+`memory` by the peaks of PyTorch's GPU, or 0, and of the process.
 """
 
 import ctypes
@@ -293,7 +293,7 @@ class Decoder:
 
 
 class Step:
-    """bce_with_logits + dice of each mask, AdamW; on a kept embedding when the decoder is trained."""
+    """bce_with_logits + dice of each mask, AdamW; on a kept embedding if the decoder is trained."""
 
     def __init__(self, library, data, what):
         self.library, self.data = library, data
