@@ -162,31 +162,17 @@ static scl_status pass_padding(const attention_job *j, scl_error *err)
     return add_groups(j, "cpu/attention_backward", "pass_padding", 1, &args, err);
 }
 
-/* The gradients of both tables: a part per window and head, and their sum. */
-static scl_status sum_tables(const attention_job *j, scl_error *err)
+static scl_status make_table_parts(const attention_job *j, scl_error *err)
 {
-    const cl_attention_layout *l = &j->l;
-    if (j->b->outputs[REL_H] == NULL && j->b->outputs[REL_W] == NULL)
+    if (!cl_attention_wants_tables(j))
         return SCL_OK;
     cl_args args = {0};
-    cl_arg_int(&args, l->attr->heads);
-    cl_arg_long(&args, l->q_rows);
-    cl_arg_long(&args, l->table_parts);
+    cl_arg_int(&args, j->l.attr->heads);
+    cl_arg_long(&args, j->l.q_rows);
+    cl_arg_long(&args, j->l.table_parts);
     cl_attention_arg_values(&args, j);
     cl_attention_arg_geometry(&args, j);
-    SCL_TRY(add_groups(j, "cpu/attention_backward", "make_table_parts", 2, &args, err));
-    args = (cl_args){0};
-    cl_arg_buffer(&args, j->b->workspace);
-    cl_arg_long(&args, l->table_parts);
-    cl_arg_buffer(&args, j->b->outputs[REL_H]);
-    cl_arg_buffer(&args, j->b->outputs[REL_W]);
-    cl_arg_int(&args, l->groups);
-    cl_work work = {.file = "cpu/attention_backward",
-                    .kernel = "sum_table_parts",
-                    .options = j->options,
-                    .global = {(size_t)l->table_rows},
-                    .local = {1}};
-    return cl_launch_add(j->device, j->launch, &work, &args, err);
+    return add_groups(j, "cpu/attention_backward", "make_table_parts", 2, &args, err);
 }
 
 scl_status cl_attention_backward_cpu(const attention_job *j, scl_error *err)
@@ -215,5 +201,5 @@ scl_status cl_attention_backward_cpu(const attention_job *j, scl_error *err)
     SCL_TRY(add_groups(j, "cpu/attention_backward", "backward", l->key_chunks, &args, err));
     SCL_TRY(pass_padding(j, err));
     SCL_TRY(finish_queries(j, err));
-    return sum_tables(j, err);
+    return make_table_parts(j, err);
 }

@@ -21,12 +21,16 @@ void cl_attention_arg_geometry(cl_args *args, const attention_job *j);
 void cl_attention_arg_values(cl_args *args, const attention_job *j);
 /* The gradients of k and v: of the joint qkv tensor, or each its own. */
 void cl_attention_arg_key_gradients(cl_args *args, const attention_job *j);
+/* Whether the gradient of a table of relative positions is asked for. */
+bool cl_attention_wants_tables(const attention_job *j);
 /* A kernel over (items; windows and heads; batch) in groups of `group` items. */
 scl_status cl_attention_add(const attention_job *j, const char *file, const char *kernel,
                             const char *options, int64_t items, int64_t group, const cl_args *args,
                             scl_error *err);
 
-/* ---- attention_cpu.c: packed panels, for CPU devices */
+/* Both leave gradients that windows share as parts in the workspace.
+ *
+ * ---- attention_cpu.c: packed panels, for CPU devices */
 scl_status cl_attention_forward_cpu(const attention_job *j, scl_error *err);
 scl_status cl_attention_backward_cpu(const attention_job *j, scl_error *err);
 

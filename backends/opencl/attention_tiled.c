@@ -126,32 +126,11 @@ static scl_status make_table_parts(const attention_job *j, scl_error *err)
                      &args, err);
 }
 
-static scl_status sum_table_parts(const attention_job *j, scl_error *err)
-{
-    char options[CL_ATTENTION_OPTIONS];
-    tile_options(j, j->l.table_tile, options);
-    cl_args args = {0};
-    cl_arg_buffer(&args, j->b->workspace);
-    cl_arg_long(&args, j->l.table_parts);
-    cl_arg_buffer(&args, j->b->outputs[REL_H]);
-    cl_arg_buffer(&args, j->b->outputs[REL_W]);
-    cl_arg_int(&args, j->l.groups);
-    cl_work work = {.file = "attention_tables",
-                    .kernel = "sum_table_parts",
-                    .options = options,
-                    .global = {(size_t)(j->l.table_rows * j->l.attr->head_dim)},
-                    .local = {(size_t)j->device->tuning.group_size}};
-    return cl_launch_add(j->device, j->launch, &work, &args, err);
-}
-
 scl_status cl_attention_backward_tiled(const attention_job *j, scl_error *err)
 {
     SCL_TRY(relative_terms(j, err));
     SCL_TRY(keep_query_values(j, err));
     SCL_TRY(backward_queries(j, err));
     SCL_TRY(backward_keys(j, err));
-    if (j->b->outputs[REL_H] == NULL && j->b->outputs[REL_W] == NULL)
-        return SCL_OK;
-    SCL_TRY(make_table_parts(j, err));
-    return sum_table_parts(j, err);
+    return cl_attention_wants_tables(j) ? make_table_parts(j, err) : SCL_OK;
 }

@@ -45,6 +45,11 @@ void cl_attention_arg_key_gradients(cl_args *args, const attention_job *j)
     cl_arg_buffer(args, j->b->outputs[packed ? Q : V]);
 }
 
+bool cl_attention_wants_tables(const attention_job *j)
+{
+    return j->b->outputs[REL_H] != NULL || j->b->outputs[REL_W] != NULL;
+}
+
 scl_status cl_attention_add(const attention_job *j, const char *file, const char *kernel,
                             const char *options, int64_t items, int64_t group, const cl_args *args,
                             scl_error *err)
@@ -74,12 +79,45 @@ static scl_status sum_pad(const attention_job *j, scl_error *err)
     cl_arg_int(&args, j->l.pad_parts_each);
     cl_arg_int(&args, j->l.attr->k_col);
     cl_arg_int(&args, j->l.attr->v_col);
-    cl_work work = {.file = "attention_padded_token",
+    cl_work work = {.file = "attention_sums",
                     .kernel = "sum_pad_parts",
                     .options = j->options,
                     .global = {(size_t)columns},
                     .local = {16}};
     return cl_launch_add(j->device, j->launch, &work, &args, err);
+}
+
+/* Of the table at `first` among both tables' rows. */
+static scl_status sum_table(const attention_job *j, int output, int64_t first, int64_t rows,
+                            scl_error *err)
+{
+    const cl_tuning *tuning = &j->device->tuning;
+    int64_t width = j->l.attr->head_dim, count = rows * width;
+    if (j->b->outputs[output] == NULL)
+        return SCL_OK;
+    cl_args args = {0};
+    cl_arg_buffer(&args, j->b->workspace);
+    cl_arg_long(&args, j->l.table_parts + first * width);
+    cl_arg_buffer(&args, j->b->outputs[output]);
+    cl_arg_int(&args, count);
+    cl_arg_int(&args, j->l.groups);
+    cl_arg_int(&args, j->l.table_rows * width);
+    cl_work work = {.file = "attention_sums",
+                    .kernel = "sum_parts",
+                    .options = j->options,
+                    .global = {cl_ceil_div((size_t)count, (size_t)tuning->vector_width)},
+                    .local = {(size_t)tuning->chunk_items}};
+    return cl_launch_add(j->device, j->launch, &work, &args, err);
+}
+
+static scl_status sum_shared(const attention_job *j, scl_error *err)
+{
+    int64_t rows_h = 2 * j->l.win_h - 1, rows_w = 2 * j->l.win_w - 1;
+    if (cl_attention_wants_tables(j)) {
+        SCL_TRY(sum_table(j, REL_H, 0, rows_h, err));
+        SCL_TRY(sum_table(j, REL_W, rows_h, rows_w, err));
+    }
+    return j->l.has_pad_grad ? sum_pad(j, err) : SCL_OK;
 }
 
 static scl_status prepare(cl_device *device, const scl_binding *b, scl_launch *launch,
@@ -101,7 +139,7 @@ static scl_status prepare(cl_device *device, const scl_binding *b, scl_launch *l
     if (!l->backward)
         return l->cpu ? cl_attention_forward_cpu(&job, err) : cl_attention_forward_tiled(&job, err);
     SCL_TRY(l->cpu ? cl_attention_backward_cpu(&job, err) : cl_attention_backward_tiled(&job, err));
-    return l->has_pad_grad ? sum_pad(&job, err) : SCL_OK;
+    return sum_shared(&job, err);
 }
 
 const cl_op cl_op_attention = {.prepare = prepare, .workspace = attention_workspace};

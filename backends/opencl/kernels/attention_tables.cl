@@ -84,19 +84,3 @@ make_table_parts(__global const float *q_all, int heads, int q_stride, int q_col
         if (OWN_ROW(r) < count)
             store_row(part + OWN_ROW(r) * D, sum[r], me);
 }
-
-/* Work-item per value of both tables, the tables' rows in their order: sums the parts. */
-__kernel void sum_table_parts(__global const float *workspace, long parts_at, __global float *dh,
-                              __global float *dw, int groups)
-{
-    int i = get_global_id(0);
-    if (i >= TABLE_ROWS * D)
-        return;
-    float sum = 0;
-    for (int group = 0; group < groups; group++)
-        sum += workspace[parts_at + (size_t)group * TABLE_ROWS * D + i];
-    if (i < ROWS_H * D && dh)
-        dh[i] = sum;
-    if (i >= ROWS_H * D && dw)
-        dw[i - ROWS_H * D] = sum;
-}

@@ -394,8 +394,14 @@ static inline void add_line(__private float *part, __global const float *ds, int
     }
 }
 
-/* Work-item (axis, window and head, batch): its part of the tables' gradients, backwards, by key
- * row (axis 0) [2 REL_H - 1][D], then by key column [2 REL_W - 1][D]. */
+static inline void store_backwards(__global float *to, __private const float *from, int rows)
+{
+    for (int r = 0; r < rows; r++)
+        store_private(to + (rows - 1 - r) * D, from + r * D, D);
+}
+
+/* Work-item (axis, window and head, batch): its part of the tables' gradients, by key row (axis 0)
+ * [2 REL_H - 1][D], then by key column [2 REL_W - 1][D]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 make_table_parts(int heads, long q_rows_at, long parts_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
@@ -411,30 +417,11 @@ make_table_parts(int heads, long q_rows_at, long parts_at, QUERY_VALUES_PARAMS, 
     if (by_col) {
         for (int x = 0; x < w.q_cols; x++)
             add_line(part, values.d_by_col, slots, REL_W, x, q_rows, x, w.q_cols, w.q_rows);
-        store_private(to + (2 * REL_H - 1) * D, part, (2 * REL_W - 1) * D);
+        store_backwards(to + (2 * REL_H - 1) * D, part, 2 * REL_W - 1);
     } else {
         for (int y = 0; y < w.q_rows; y++)
             add_line(part, values.d_by_row, slots, REL_H, y, q_rows, y * w.q_cols, 1, w.q_cols);
-        store_private(to, part, (2 * REL_H - 1) * D);
+        store_backwards(to, part, 2 * REL_H - 1);
     }
-}
-
-/* Work-item i: row i of the parts, summed over all windows and heads. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-sum_table_parts(__global const float *workspace, long parts_at, __global float *dh,
-                __global float *dw, int groups)
-{
-    int i = get_global_id(0), from_w = i - (2 * REL_H - 1);
-    float sum[D];
-    clear(sum, D);
-    for (int group = 0; group < groups; group++) {
-        __global const float *row = workspace + parts_at + ((size_t)group * TABLE_ROWS + i) * D;
-        for (int l = 0; l < D; l++)
-            sum[l] += row[l];
-    }
-    if (from_w < 0 && dh)
-        store_private(dh + (2 * REL_H - 2 - i) * D, sum, D);
-    if (from_w >= 0 && dw)
-        store_private(dw + (2 * REL_W - 2 - from_w) * D, sum, D);
 }
 #endif

@@ -1,5 +1,20 @@
-/* attention_padded_token.cl - the gradient of the padded token, which all windows share. Set by the
- * host: D. */
+/* attention_sums.cl - gradients that windows and heads share: sums of the parts that they left in
+ * the workspace. Set by the host: D. */
+
+#define SUM_PARTS(T, at)                                                                           \
+    T sum = 0;                                                                                     \
+    for (int p = 0; p < parts; p++)                                                                \
+        sum += at(from + (size_t)p * stride + i);
+
+/* Work-item per V values: sums the parts [parts][stride] of the first `count` values, in order. */
+__kernel void sum_parts(__global const float *workspace, long parts_at, __global float *to,
+                        int count, int parts, int stride)
+{
+    __global const float *from = workspace + parts_at;
+    int first = get_global_id(0) * V, end = min(first + V, count);
+    FOR_RANGE(first, end, SUM_PARTS(floatV, VECTOR_AT) vstoreV(sum, 0, to + i),
+              SUM_PARTS(float, FLOAT_AT) to[i] = sum);
+}
 
 /* Work-item per column of the padded token: sums the parts [batch][window][head][tiles][2 D] of
  * its head, in order; 0 in columns that are neither k nor v. */
