@@ -253,13 +253,12 @@ static bool is_nvidia(const cl_device *device)
 }
 
 /* Whether an argument can be an address, and one of a buffer does no harm: OpenCL promises it of
- * shared virtual memory alone. CPU devices have it so that tests reach it. CLBlast wants objects.
- */
-static bool may_have_addresses(const cl_device *device)
+ * shared virtual memory alone. A test reaches it on CPU devices. CLBlast wants objects. */
+static bool may_have_addresses(const cl_device *device, cl_variant variant)
 {
     cl_ulong capabilities = 0; /* devices before OpenCL 2.0 know of none */
     return device->tuning.gemm == CL_GEMM_TILED &&
-           (is_nvidia(device) || device->base.info.is_cpu) &&
+           (is_nvidia(device) || (variant.generic && device->base.info.is_cpu)) &&
            clGetDeviceInfo(device->id, CL_DEVICE_SVM_CAPABILITIES, sizeof capabilities,
                            &capabilities, NULL) == CL_SUCCESS &&
            (capabilities & CL_DEVICE_SVM_COARSE_GRAIN_BUFFER) != 0;
@@ -310,7 +309,7 @@ scl_status cl_device_open(const cl_found *found, cl_variant variant, scl_device 
         status = open_queue(device, err);
     if (status == SCL_OK)
         status = cl_probe(device, err);
-    if (status == SCL_OK && may_have_addresses(device))
+    if (status == SCL_OK && may_have_addresses(device, variant))
         device->tuning.addresses = cl_probe_addresses(device);
     if (status == SCL_OK && may_have_matrix_units(device, variant))
         device->tuning.matrix_units = cl_probe_matrix_units(device);
