@@ -126,8 +126,7 @@ static inline float relative(query_values values, int key, int slot)
 #endif
 }
 
-/* What every kernel begins with: its work-item, and the window, head and batch item of its group.
- */
+/* What every kernel begins with: its work-item, and its group's window, head and batch item. */
 #define PLACE                                                                                      \
     worker me = find_worker();                                                                     \
     geometry g = GEOMETRY;                                                                         \
