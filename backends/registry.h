@@ -7,9 +7,8 @@
  *
  * After an OpenCL device, for tests of what other machines run: "+generic" takes the kernels
  * written for every GPU, also on a CPU, and no matrix units; "+clblast" these with CLBlast's matrix
- * products; "+width4",
- * "+width8" or "+width16" those of a CPU with vectors of so many floats; a last "+shallow" makes
- * blocks of matrix products and attention as small as can be. */
+ * products; "+width4", "+width8" or "+width16" those of a CPU with vectors of so many floats; a
+ * last "+shallow" makes blocks of matrix products and attention as small as can be. */
 #ifndef SCL_BACKENDS_REGISTRY_H
 #define SCL_BACKENDS_REGISTRY_H
 

@@ -72,6 +72,17 @@ static bool is_aligned(const scl_gemm_attr *p)
     return ((p->trans_a ? p->m : p->k) | (p->trans_b ? p->k : p->n)) % 4 == 0;
 }
 
+#define OPTIONS 160 /* bytes */
+
+static void tile_options(const scl_gemm_attr *p, tiling t, bool matrix, char options[OPTIONS])
+{
+    int used = snprintf(options, OPTIONS, "-DTM=%d -DTN=%d -DTRANS_A=%d -DTRANS_B=%d", t.rows,
+                        t.columns, p->trans_a, p->trans_b);
+    if (matrix)
+        snprintf(options + used, OPTIONS - (size_t)used, " -DWM=%d -DWN=%d -DRUN=%d", t.warp_rows,
+                 t.warp_columns, is_aligned(p) ? 4 : 1);
+}
+
 static scl_status prepare_tiled(cl_device *device, const scl_binding *b, scl_launch *launch,
                                 scl_error *err)
 {
@@ -79,10 +90,8 @@ static scl_status prepare_tiled(cl_device *device, const scl_binding *b, scl_lau
     bool matrix = device->tuning.matrix_units;
     tiling t = choose_tiling(device, p);
     size_t each = cl_ceil_div(cl_ceil_div((size_t)p->k, t.splits), K_SLICE) * K_SLICE;
-    char options[160];
-    snprintf(options, sizeof options,
-             "-DTM=%d -DTN=%d -DWM=%d -DWN=%d -DTRANS_A=%d -DTRANS_B=%d -DRUN=%d", t.rows,
-             t.columns, t.warp_rows, t.warp_columns, p->trans_a, p->trans_b, is_aligned(p) ? 4 : 1);
+    char options[OPTIONS];
+    tile_options(p, t, matrix, options);
     cl_args args = {0};
     cl_arg_buffer(&args, b->inputs[GEMM_A]);
     cl_arg_buffer(&args, b->inputs[GEMM_B]);

@@ -113,10 +113,8 @@ static scl_status sum_table(const attention_job *j, int output, int64_t first, i
 static scl_status sum_shared(const attention_job *j, scl_error *err)
 {
     int64_t rows_h = 2 * j->l.win_h - 1, rows_w = 2 * j->l.win_w - 1;
-    if (cl_attention_wants_tables(j)) {
-        SCL_TRY(sum_table(j, REL_H, 0, rows_h, err));
-        SCL_TRY(sum_table(j, REL_W, rows_h, rows_w, err));
-    }
+    SCL_TRY(sum_table(j, REL_H, 0, rows_h, err));
+    SCL_TRY(sum_table(j, REL_W, rows_h, rows_w, err));
     return j->l.has_pad_grad ? sum_pad(j, err) : SCL_OK;
 }
 

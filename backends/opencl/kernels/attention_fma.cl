@@ -18,10 +18,6 @@ typedef float4 chunk;
 #define load_chunk  load4
 #define store_chunk store4
 
-typedef struct {
-    int item, column, row; /* the first owned row */
-} worker;
-
 static inline worker find_worker(void)
 {
     int item = get_local_id(0);

@@ -140,6 +140,8 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void backward_querie
 #if HAS_REL
     barrier(CLK_GLOBAL_MEM_FENCE);
 #endif
+    if (!dq_all)
+        return;
     scale_rows(dq, scale);
     EACH (r, RI) {
         int slot = q.first + min(OWN_ROW(r), q.count - 1), token = query_token(g, w, slot);
@@ -149,8 +151,8 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void backward_querie
         add_side(dq[r], values.d_by_col + slot, slots, rel_w + (slot % w.q_cols + REL_W - 1) * D,
                  REL_W, me);
 #endif
-        if (OWN_ROW(r) < q.count && dq_all)
-            store_row(dq_all + ((size_t)b * q_tokens + token) * q_stride + q_col + head * D, dq[r],
-                      me);
+        __global float *to = dq_all + ((size_t)b * q_tokens + token) * q_stride + q_col + head * D;
+        if (OWN_ROW(r) < q.count)
+            store_row(to, dq[r], me);
     }
 }

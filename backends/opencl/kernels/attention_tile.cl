@@ -70,15 +70,11 @@ static inline __global const float *find_row(rows x, geometry g, window w, int i
     return token >= 0 ? x.data + (size_t)token * x.stride : x.pad;
 }
 
-static inline void load_tile(__local float4 *tile, int size, int items, rows from, geometry g,
-                             window w)
-{
-    for (int e = get_local_id(0); e < size * D4; e += items) {
-        int i = e / D4, l = e % D4;
-        __global const float *row = find_row(from, g, w, i);
-        tile[i * ROW + l] = row ? load4(row, l) : (float4)(0);
-    }
-}
+/* A work-item: its number, the column that tells it from those with the same rows, its first owned
+ * row. */
+typedef struct {
+    int item, column, row;
+} worker;
 
 #if MATRIX
 #include "attention_mma.cl"
@@ -86,8 +82,16 @@ static inline void load_tile(__local float4 *tile, int size, int items, rows fro
 #include "attention_fma.cl"
 #endif
 
-#define load_own(tile, from)  load_tile(tile, OWN, ITEMS, from, g, w)
-#define load_seen(tile, from) load_tile(tile, SEEN, ITEMS, from, g, w)
+static inline void load_tile(__local float4 *tile, int size, rows from, geometry g, window w)
+{
+    for (int e = get_local_id(0); e < size * D4; e += ITEMS) {
+        int i = e / D4, l = e % D4;
+        __global const float *row = find_row(from, g, w, i);
+        tile[i * ROW + l] = row ? load4(row, l) : (float4)(0);
+    }
+}
+#define load_own(tile, from)  load_tile(tile, OWN, from, g, w)
+#define load_seen(tile, from) load_tile(tile, SEEN, from, g, w)
 
 REGISTERS void clear_rows(chunk x[RI][CHUNKS])
 {
