@@ -108,7 +108,7 @@ SCHEMA(prompt, prompt_children, COUNT(prompt_children));
 
 #define S scl_data_config
 const char *const scl_task_names[] = {"binary", "multiclass", "instances", NULL};
-static const char *const value_ranges[] = {"full", "image", "percentile", NULL};
+static const char *const value_ranges[] = {"full", "image", "percentile", "otsu", NULL};
 static const char *const mask_values[] = {"auto", "binary", "ids", NULL};
 static const scl_param data_params[] = {
     CHOICE(task, "binary", scl_task_names,
@@ -143,7 +143,8 @@ static const scl_param data_params[] = {
         "smaller objects are passed over, in pixels, for instances only"),
     CHOICE(value_range, "full", value_ranges,
            "image values that become black and white: 0 and 255 or 65535 (full), each image's own "
-           "least and greatest (image), or its 0.2th and 99.8th percentile (percentile)"),
+           "least and greatest (image), its 0.2th and 99.8th percentile (percentile), or such that "
+           "the means of the two classes of Otsu's threshold become 64 and 191 (otsu)"),
     CHOICE(mask_values, "auto", mask_values,
            "what a mask pixel says: object where not 0 (binary), an id (ids), or by the task "
            "(auto)"),

@@ -32,10 +32,13 @@ typedef struct scl_image {
 /* Which samples become 0 and 255; between them rounded, all colours alike, alpha aside. An image of
  * one value is treated as FULL. */
 typedef enum scl_image_range {
-    SCL_RANGE_FULL,      /* what the file can hold: 0..255, 0..65535 */
-    SCL_RANGE_IMAGE,     /* this image's least and greatest. For 12-bit and medical data */
-    SCL_RANGE_PERCENTILE /* all but the lowest and highest 1 in SCL_RANGE_TAIL of its samples, which
-                          * are clamped. For microscopes and exposures that vary */
+    SCL_RANGE_FULL,       /* what the file can hold: 0..255, 0..65535 */
+    SCL_RANGE_IMAGE,      /* this image's least and greatest. For 12-bit and medical data */
+    SCL_RANGE_PERCENTILE, /* all but the lowest and highest 1 in SCL_RANGE_TAIL of its samples,
+                           * which are clamped. For microscopes and exposures that vary */
+    SCL_RANGE_OTSU /* so that the means of the dark and of the bright pixels, as Otsu's threshold of
+                    * the gray image parts them, become 64 and 191. For objects that stand out by
+                    * their brightness */
 } scl_image_range;
 #define SCL_RANGE_TAIL 500
 

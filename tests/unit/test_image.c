@@ -125,6 +125,41 @@ static void sixteen_bits_stretch_to_the_image_range(void **state)
     scl_image_free(&image);
 }
 
+/* Dark pixels of 10 and 14, bright ones of 30 and 50: the means are 12 and 40. */
+static void two_classes_get_the_same_places(void **state)
+{
+    (void)state;
+    scl_image image, rgb;
+    assert_ok(scl_image_make(&image, 8, 1, 1, 8, &test_error));
+    const uint8_t samples[8] = {10, 14, 10, 14, 30, 50, 30, 50};
+    memcpy(image.data, samples, sizeof samples);
+    assert_ok(scl_image_to_rgb8(&image, SCL_RANGE_OTSU, &rgb, &test_error));
+    const int wanted[4] = {55, 73, 146, 237}; /* (v - 12 + 14) 255 / 56 */
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(sample_of(&rgb, 3 * (i < 2 ? i : i + 2)), wanted[i]);
+    scl_image_free(&rgb);
+    scl_image_free(&image);
+}
+
+/* The classes part where green does, which counts most in the gray image. Colours stay apart, and
+ * what lies outside is clamped. */
+static void two_classes_are_those_of_the_gray_image(void **state)
+{
+    (void)state;
+    scl_image image, rgb;
+    assert_ok(scl_image_make(&image, 2, 2, 3, 16, &test_error));
+    const uint16_t samples[12] = {0, 1000, 100, 3000, 1000, 100, 0, 4000, 100, 3000, 4000, 100};
+    memcpy(image.data, samples, sizeof samples);
+    assert_ok(scl_image_to_rgb8(&image, SCL_RANGE_OTSU, &rgb, &test_error));
+    /* grays 598, 1495, 2359, 3256: means 1046.5 and 2807.5, range 166 to 3688 */
+    const int wanted[6] = {0, 60, 0, 205, 60, 0};
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(sample_of(&rgb, i), wanted[i]);
+    assert_int_equal(sample_of(&rgb, 7), 255);
+    scl_image_free(&rgb);
+    scl_image_free(&image);
+}
+
 /* 1000 samples: 0, two of 100, 994 that rise from 104, two of 4000, and 65535. */
 static void percentiles_leave_out_the_outermost(void **state)
 {
@@ -543,6 +578,8 @@ int main(void)
         cmocka_unit_test(every_png_format_becomes_rgb),
         cmocka_unit_test(sixteen_bits_stretch_to_the_image_range),
         cmocka_unit_test(percentiles_leave_out_the_outermost),
+        cmocka_unit_test(two_classes_get_the_same_places),
+        cmocka_unit_test(two_classes_are_those_of_the_gray_image),
         cmocka_unit_test(eight_bits_and_palettes_stretch_as_well),
         cmocka_unit_test(full_range_equals_division_by_257),
         cmocka_unit_test(jpeg_pixels_equal_pillow),
