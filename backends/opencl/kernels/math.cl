@@ -5,8 +5,13 @@
 
 #if IS_CPU
 
-/* Adding and taking it away rounds |x| < 2^22; PoCL's rint takes ten instructions. */
+/* Adding it rounds |x| < 2^22, to the last bits; PoCL's rint takes ten instructions. */
 #define TO_INTEGER 12582912.0f
+
+/* 2^n, of n + TO_INTEGER: whatever that is above the last 9 bits, the shift drops. */
+#define POWER_OF_2(T, I, shifted) CAT(as_, T)((CAT(as_, I)(shifted) << 23) + 0x3f800000)
+
+/* Polynomials go by pairs of terms (Estrin): Horner's chain of fma would wait for its latency. */
 
 /* e^x to 2 ulp: x = n ln 2 + r, e^r by a minimax polynomial of degree 6 (relative error 3e-9 before
  * rounding). 0 is not reached, the least result is 1.2e-38; infinity and NaN come out as such. */
@@ -16,14 +21,13 @@
         const T low = -87.33654f, high = 89.0f;                                                    \
         x = x < low ? low : x;                                                                     \
         x = x > high ? high : x;                                                                   \
-        T n = (x * 1.44269504088896341f + TO_INTEGER) - TO_INTEGER;                                \
+        T shifted = x * 1.44269504088896341f + TO_INTEGER, n = shifted - TO_INTEGER;               \
         T r = fma(n, (T)(-1.428606765330187e-6f), fma(n, (T)(-0.693145751953125f), x));            \
-        T p = fma(r, (T)(1.381515483e-3f), (T)(8.36879395e-3f));                                   \
-        p = fma(p, r, (T)(4.166838624e-2f));                                                       \
-        p = fma(p, r, (T)(0.1666652f));                                                            \
+        T r2 = r * r, p = fma(r, (T)(1.381515483e-3f), (T)(8.36879395e-3f));                       \
+        p = fma(p, r2, fma(r, (T)(4.166838624e-2f), (T)(0.1666652f)));                             \
         p = fma(p, r, (T)(0.4999999343f));                                                         \
-        p = fma(p, r * r, r) + 1.0f;                                                               \
-        return p * CAT(as_, T)((CAT(convert_, I)(n) + 127) << 23);                                 \
+        p = fma(p, r2, r) + 1.0f;                                                                  \
+        return p * POWER_OF_2(T, I, shifted);                                                      \
     }
 EXP_OF(float, int)
 EXP_OF(floatV, intV)
@@ -35,13 +39,11 @@ static inline floatV fast_exp2(floatV x)
 {
     const floatV low = -126.0f;
     x = x < low ? low : x;
-    floatV n = (x + TO_INTEGER) - TO_INTEGER, f = x - n;
+    floatV shifted = x + TO_INTEGER, f = x - (shifted - TO_INTEGER), f2 = f * f;
     floatV p = fma(f, (floatV)(1.32760011e-3f), (floatV)(9.675549333e-3f));
-    p = fma(p, f, (floatV)(5.550714531e-2f));
-    p = fma(p, f, (floatV)(0.2402211958f));
-    p = fma(p, f, (floatV)(0.6931469664f));
-    p = fma(p, f, (floatV)(1.000000072f));
-    return p * CAT(as_, floatV)((CAT(convert_, intV)(n) + 127) << 23);
+    p = fma(p, f2, fma(f, (floatV)(5.550714531e-2f), (floatV)(0.2402211958f)));
+    p = fma(p, f2, fma(f, (floatV)(0.6931469664f), (floatV)(1.000000072f)));
+    return p * POWER_OF_2(floatV, intV, shifted);
 }
 #define EXP2(x) fast_exp2(x)
 
@@ -54,17 +56,14 @@ static inline floatV fast_exp2(floatV x)
         const T seven = 7.0f;                                                                      \
         T u = fabs(x);                                                                             \
         u = u > seven ? seven : u;                                                                 \
-        T r = fma(u, (T)(-2.441989579e-7f), (T)(6.287153155e-6f));                                 \
-        r = fma(r, u, (T)(-7.276434189e-5f));                                                      \
-        r = fma(r, u, (T)(5.074450164e-4f));                                                       \
-        r = fma(r, u, (T)(-2.429957269e-3f));                                                      \
-        r = fma(r, u, (T)(8.716882206e-3f));                                                       \
-        r = fma(r, u, (T)(-2.514876984e-2f));                                                      \
-        r = fma(r, u, (T)(6.170242280e-2f));                                                       \
-        r = fma(r, u, (T)(-0.1327193081f));                                                        \
-        r = fma(r, u, (T)(0.2499556839f));                                                         \
-        r = fma(r, u, (T)(-0.3989393413f));                                                        \
-        r = fma(r, u, (T)(0.4999999702f));                                                         \
+        T u2 = u * u, u4 = u2 * u2;                                                                \
+        T high = fma(u, (T)(-2.441989579e-7f), (T)(6.287153155e-6f));                              \
+        T middle = fma(u, (T)(-2.429957269e-3f), (T)(8.716882206e-3f));                            \
+        T r = fma(u, (T)(-0.1327193081f), (T)(0.2499556839f));                                     \
+        high = fma(high, u2, fma(u, (T)(-7.276434189e-5f), (T)(5.074450164e-4f)));                 \
+        middle = fma(middle, u2, fma(u, (T)(-2.514876984e-2f), (T)(6.170242280e-2f)));             \
+        r = fma(r, u2, fma(u, (T)(-0.3989393413f), (T)(0.4999999702f)));                           \
+        r = fma(fma(high, u4, middle), u4, r);                                                     \
         return x > 0.0f ? 1.0f - e * r : e * r;                                                    \
     }                                                                                              \
     static inline T __attribute__((overloadable)) gelu(T x)                                        \

@@ -3,25 +3,59 @@
  * arXiv 1805.02867; Dao et al., arXiv 2205.14135). No matrix of queries x keys is stored. */
 #include "cpu/attention_padding.cl"
 
-/* The block's logits become 2^(logit - top); earlier sums must be multiplied by the result. */
-static inline float soften_row(__private float *row, __private float *top, __private float *sum,
-                               int count)
+/* Of MR queries, and V - MR of nothing: the greatest logit, the sum of 2^(logit - top), and what
+ * earlier sums must be multiplied by after a block of keys. */
+typedef struct {
+    float top[V], sum[V], factor[V];
+} soft_sums;
+
+static inline floatV greater(floatV x, floatV y)
 {
-    floatV most = vloadV(0, row);
-    for (int k = V; k < count; k += V) {
-        floatV x = vloadV(0, row + k);
-        most = x > most ? x : most;
+    return x > y ? x : y;
+}
+
+/* The block's logits become 2^(logit - top). Two vectors at once share the constants of EXP2, which
+ * do not all fit registers. */
+static inline void soften_tile(__private float *tile, __private soft_sums *s, int count)
+{
+    float most[V], total[V];
+    for (int r = 0; r < V; r++)
+        most[r] = total[r] = 0;
+    for (int r = 0; r < MR; r++) {
+        __private const float *row = tile + r * KBP;
+        floatV low = vloadV(0, row), high = low;
+        int k = 0;
+        for (; k + V < count; k += NR) {
+            low = greater(vloadV(0, row + k), low);
+            high = greater(vloadV(1, row + k), high);
+        }
+        if (k < count)
+            low = greater(vloadV(0, row + k), low);
+        most[r] = maxV(greater(low, high));
     }
-    float new_top = fmax(*top, maxV(most)), factor = exp2(*top - new_top);
-    floatV total = 0;
-    for (int k = 0; k < count; k += V) {
-        floatV p = EXP2(vloadV(0, row + k) - new_top);
-        total += p;
-        vstoreV(p, 0, row + k);
+    floatV top = greater(vloadV(0, most), vloadV(0, s->top));
+    floatV factor = EXP2(vloadV(0, s->top) - top);
+    vstoreV(top, 0, s->top);
+    vstoreV(factor, 0, s->factor);
+    for (int r = 0; r < MR; r++) {
+        __private float *row = tile + r * KBP;
+        floatV row_top = s->top[r], low = 0, high = 0;
+        int k = 0;
+        for (; k + V < count; k += NR) {
+            floatV p = EXP2(vloadV(0, row + k) - row_top), q = EXP2(vloadV(1, row + k) - row_top);
+            vstoreV(p, 0, row + k);
+            vstoreV(q, 1, row + k);
+            low += p;
+            high += q;
+        }
+        if (k < count) {
+            floatV p = EXP2(vloadV(0, row + k) - row_top);
+            vstoreV(p, 0, row + k);
+            low += p;
+        }
+        total[r] = sumV(low + high);
     }
-    *top = new_top;
-    *sum = *sum * factor + sumV(total);
-    return factor;
+    vstoreV(fma(vloadV(0, s->sum), factor, vloadV(0, total)), 0, s->sum);
 }
 
 /* Work-item (MR queries, window and head, batch). */
@@ -47,7 +81,8 @@ attention(__global const float *q_all, __global const float *pad_row,
     __global const float *v = workspace + v_rows_at + group * win_h * win_w * D;
 
     int query_at[MR];
-    float columns[COLUMNS], tile[MR * KBP + V], out[MR * D], top[MR], sum[MR];
+    float columns[COLUMNS], tile[MR * KBP + V], out[MR * D];
+    soft_sums sums;
     float by_row[MR * ROW_SPAN + 1], by_col[MR * COL_SPAN + 1];
     for (int r = 0; r < queries; r++)
         query_at[r] = query_token(g, w, first_query + r);
@@ -58,32 +93,30 @@ attention(__global const float *q_all, __global const float *pad_row,
 #endif
     for (int i = 0; i < MR * D; i++)
         out[i] = 0;
-    for (int r = 0; r < MR; r++) {
-        top[r] = NO_LOGIT;
-        sum[r] = 0;
+    for (int r = 0; r < V; r++) {
+        sums.top[r] = NO_LOGIT;
+        sums.sum[r] = 0;
     }
     for (int first = 0; first < keys; first += grid.block, panels += KBP * D) {
         int count = min(grid.block, keys - first);
         begin_logits(tile, by_row, by_col, first, count, grid.cols);
         add_products(tile, columns, panels, count);
-        for (int r = 0; r < MR; r++) {
-            float factor = soften_row(tile + r * KBP, top + r, sum + r, count);
-            for (int l = 0; l < D; l++)
-                out[r * D + l] *= factor;
-        }
+        soften_tile(tile, &sums, count);
+        for (int i = 0; i < MR * D; i++)
+            out[i] *= sums.factor[i / D];
         add_weighted_rows(out, tile, KBP, 1, v + (size_t)first * D, D, count);
     }
     if (grid.count < win_h * win_w) {
         padding pad = padding_of(pad_row, k_col + head * D, v_col + head * D);
         for (int r = 0; r < queries; r++)
-            attend_padding(out + r * D, top + r, sum + r, columns + r, by_row + r * ROW_SPAN,
-                           by_col + r * COL_SPAN, pad, g, grid);
+            attend_padding(out + r * D, sums.top + r, sums.sum + r, columns + r,
+                           by_row + r * ROW_SPAN, by_col + r * COL_SPAN, pad, g, grid);
     }
     for (int r = 0; r < queries; r++) {
         __global float *to = out_all + (((size_t)b * q_tokens + query_at[r]) * heads + head) * D;
         for (int l = 0; l < D; l++)
-            to[l] = out[r * D + l] / sum[r];
+            to[l] = out[r * D + l] / sums.sum[r];
         lse_all[((size_t)b * heads + head) * q_tokens + query_at[r]] =
-            (top[r] + log2(sum[r])) * LN_2;
+            (sums.top[r] + log2(sums.sum[r])) * LN_2;
     }
 }

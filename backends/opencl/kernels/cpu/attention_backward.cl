@@ -98,12 +98,19 @@ static inline void differentiate_tile(__private float *p, __private float *ds, f
     load_private(columns, f.dout_columns, D * MR);
     add_products(ds, columns, f.v_panels, count);
     for (int r = 0; r < MR; r++) {
-        int at = slot + min(r, queries - 1);
-        float lse = values.lse[at] * LOG2_E, delta = values.delta[at];
-        for (int k = r * KBP; k < r * KBP + count; k += V) {
-            floatV e = EXP2(vloadV(0, p + k) - lse);
-            vstoreV(e, 0, p + k);
-            vstoreV(e * (vloadV(0, ds + k) - delta), 0, ds + k);
+        int at = slot + min(r, queries - 1), k = r * KBP, end = k + count;
+        floatV lse = values.lse[at] * LOG2_E, delta = values.delta[at];
+        for (; k + V < end; k += NR) {
+            floatV low = EXP2(vloadV(0, p + k) - lse), high = EXP2(vloadV(1, p + k) - lse);
+            vstoreV(low, 0, p + k);
+            vstoreV(high, 1, p + k);
+            vstoreV(low * (vloadV(0, ds + k) - delta), 0, ds + k);
+            vstoreV(high * (vloadV(1, ds + k) - delta), 1, ds + k);
+        }
+        if (k < end) {
+            floatV low = EXP2(vloadV(0, p + k) - lse);
+            vstoreV(low, 0, p + k);
+            vstoreV(low * (vloadV(0, ds + k) - delta), 0, ds + k);
         }
     }
 }
