@@ -31,7 +31,6 @@ PEERS = ROOT / "tools" / "compare" / "peers.py"
 ENCODER = "model/encoder/forward"
 ENCODER_SHARE = 0.8  # of the FLOP/s of the fastest matrix product in the same run
 ERROR_LIMIT = 1e-3  # relative, of a peer's results against samcl's
-REST_SECONDS = 0.1  # between samples: a library's threads spin for a while after their work
 GIB = 2**30
 NAMES = {"openblas": "OpenBLAS of Debian", "numpy": "OpenBLAS of NumPy",
          "torch": "PyTorch matmul", "sdpa": "PyTorch SDPA",
@@ -96,6 +95,7 @@ class Process:
                                       preexec_fn=cap)
         self.ready = self.answer().split(maxsplit=3)[1:]
         self.samples = []
+        self.restless = 0  # samples during which something else may have worked
 
     def answer(self):
         line = self.child.stdout.readline()
@@ -110,7 +110,7 @@ class Process:
         return self.answer()
 
     def sample(self):
-        time.sleep(REST_SECONDS)
+        self.restless += not machine.rest()
         self.samples.append(float(self.ask("run")))
 
     def peaks(self):
@@ -223,6 +223,7 @@ class Bench:
     def result(self, process):
         device, whole = process.peaks()
         return {"samples": process.samples, "median": statistics.median(process.samples),
+                "restless": process.restless,
                 "device_peak_bytes": device, "process_peak_bytes": whole,
                 "flops": process.flops, "error": process.error}
 
@@ -300,6 +301,14 @@ def print_row(found):
                   f"{goal} | {met_text(peer['met'])} | {peak} | {its_peak} |", flush=True)
 
 
+def print_unrest(found):
+    sides = (found.get("samcl", {}), *found["peers"].values())
+    restless = sum(side.get("restless", 0) for side in sides)
+    if restless:
+        print(f"warning: {found['row']}: before {restless} samples the processors did not rest, "
+              "so something else was running", file=sys.stderr, flush=True)
+
+
 def goals_of(results):
     """Every goal of these rows; "met" is None where there is no measurement."""
     for r in results:
@@ -365,6 +374,7 @@ def compare(options, folder):
         except RuntimeError as problem:
             results.append(failure(row, str(problem)))
         print_row(results[-1])
+        print_unrest(results[-1])
         if options.json:  # after each row: the next one may take minutes
             record = record_of(options, about, bench, results)
             options.json.write_text(json.dumps(record, indent=1))
