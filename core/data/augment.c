@@ -1,6 +1,7 @@
 #include "data/augment.h"
 
 #include "base/rng.h"
+#include "io/image.h"
 
 #include <math.h>
 #include <string.h>
@@ -126,12 +127,6 @@ typedef struct value_table {
     uint8_t value[256];
 } value_table;
 
-/* As Pillow's convert("L"), libImaging/Convert.c: ITU-R 601-2 in 16-bit fixed point. */
-static uint8_t luma(unsigned red, unsigned green, unsigned blue)
-{
-    return (uint8_t)((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16);
-}
-
 /* As Pillow's blend, libImaging/Blend.c: in float32 and cut off, not rounded. */
 static uint8_t blend(int gray, int value, float factor)
 {
@@ -151,7 +146,7 @@ static int mean_gray(const value_table *table, const uint8_t *rgb, size_t pixels
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < pixels; i++, rgb += 3)
-        sum += luma(table->value[rgb[0]], table->value[rgb[1]], table->value[rgb[2]]);
+        sum += scl_luma(table->value[rgb[0]], table->value[rgb[1]], table->value[rgb[2]]);
     return (int)((double)sum / (double)pixels + 0.5);
 }
 
@@ -184,5 +179,5 @@ void scl_augment_colours(const scl_augment *augment, uint8_t *rgb, size_t pixels
             rgb[i] = table.value[rgb[i]];
     }
     for (size_t i = 0; augment->grayscale && i < pixels; i++, rgb += 3)
-        memset(rgb, luma(rgb[0], rgb[1], rgb[2]), 3);
+        memset(rgb, (int)scl_luma(rgb[0], rgb[1], rgb[2]), 3);
 }

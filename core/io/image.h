@@ -57,6 +57,13 @@ scl_status scl_image_read_bytes(const void *data, size_t size, const char *name,
 scl_status scl_image_to_rgb8(const scl_image *image, scl_image_range kind, scl_image *out,
                              scl_error *err);
 
+/* The gray of a colour of 8 or 16 bits, as Pillow's convert("L") has it (libImaging/Convert.c):
+ * ITU-R 601-2 in 16-bit fixed point. */
+static inline unsigned scl_luma(unsigned red, unsigned green, unsigned blue)
+{
+    return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+}
+
 /* A new image of zeroes. SCL_BAD_DATA for an impossible shape, SCL_DEVICE when out of memory. */
 scl_status scl_image_make(scl_image *image, int width, int height, int channels, int depth,
                           scl_error *err);

@@ -41,22 +41,18 @@ static void count_samples(const scl_image *image, size_t pixels, uint32_t *count
             counts[sample_at(image, i * channels + c)]++;
 }
 
-/* Weights of 65536 in all, as Pillow's convert("L") has them. */
-static unsigned gray_at(const scl_image *image, size_t at)
-{
-    if (colours_of(image) == 1)
-        return sample_at(image, at);
-    return (19595u * sample_at(image, at) + 38470u * sample_at(image, at + 1) +
-            7471u * sample_at(image, at + 2) + 32768u) >>
-           16;
-}
-
 static void count_grays(const scl_image *image, size_t pixels, uint32_t *counts)
 {
-    for (size_t i = 0; i < pixels; i++)
-        counts[gray_at(image, i * (size_t)image->channels)]++;
+    bool is_gray = colours_of(image) == 1;
+    for (size_t i = 0; i < pixels; i++) {
+        size_t at = i * (size_t)image->channels;
+        unsigned first = sample_at(image, at);
+        counts[is_gray ? first
+                       : scl_luma(first, sample_at(image, at + 1), sample_at(image, at + 2))]++;
+    }
 }
 
+/* All but `tail` samples on either side. */
 static range outermost(const uint32_t *counts, size_t samples, size_t tail)
 {
     return (range){value_of_rank(counts, tail + 1), value_of_rank(counts, samples - tail)};
@@ -78,9 +74,10 @@ static range around_two_classes(const uint32_t *counts, size_t pixels)
             continue;
         double dark = below / count, bright = (all - below) / rest;
         double half = (bright - dark) / 2, between = count * rest * half * half;
-        if (between > greatest)
+        if (between > greatest) {
+            greatest = between;
             r = (range){dark - half, bright + half};
-        greatest = fmax(greatest, between);
+        }
     }
     return r;
 }
@@ -93,13 +90,15 @@ static scl_status measure(const scl_image *image, scl_image_range kind, range *r
         return scl_out_of_memory(err, VALUES * sizeof *counts, "the histogram of an image");
     size_t pixels = (size_t)image->width * (size_t)image->height;
     size_t samples = pixels * colours_of(image);
-    if (kind == SCL_RANGE_OTSU)
+    range found;
+    if (kind == SCL_RANGE_OTSU) {
         count_grays(image, pixels, counts);
-    else
+        found = around_two_classes(counts, pixels);
+    } else {
         count_samples(image, pixels, counts);
-    range found = kind == SCL_RANGE_OTSU    ? around_two_classes(counts, pixels)
-                  : kind == SCL_RANGE_IMAGE ? outermost(counts, samples, 0)
-                                            : outermost(counts, samples, samples / SCL_RANGE_TAIL);
+        found =
+            outermost(counts, samples, kind == SCL_RANGE_PERCENTILE ? samples / SCL_RANGE_TAIL : 0);
+    }
     if (found.low < found.high)
         *r = found;
     scl_free(counts);
@@ -108,8 +107,9 @@ static scl_status measure(const scl_image *image, scl_image_range kind, range *r
 
 static uint8_t spread(unsigned value, const range *r)
 {
-    double part = ((double)value - r->low) / (r->high - r->low);
-    return (uint8_t)(fmin(fmax(part, 0), 1) * 255 + 0.5);
+    if (value <= r->low)
+        return 0;
+    return value >= r->high ? 255 : (uint8_t)lround((value - r->low) * 255 / (r->high - r->low));
 }
 
 static void look_up(const scl_image *image, size_t pixels, uint8_t *rgb)
