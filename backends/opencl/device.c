@@ -179,14 +179,10 @@ static void device_close(scl_device *base)
     cl_device *device = cl_device_of(base);
     if (device->queue != NULL)
         clFinish(device->queue);
-    if (device->tuning.gemm == CL_GEMM_CLBLAST)
-        CLBlastClearCache(); /* its programs belong to our context */
     cl_timing_free(device->timing);
-    cl_cache_free(device->programs);
     if (device->queue != NULL)
         clReleaseCommandQueue(device->queue);
-    if (device->context != NULL)
-        clReleaseContext(device->context);
+    cl_shared_close(device);
     scl_free(device);
 }
 
@@ -277,11 +273,6 @@ static bool may_have_matrix_units(const cl_device *device, cl_variant variant)
 static scl_status open_queue(cl_device *device, scl_error *err)
 {
     cl_int code = CL_SUCCESS;
-    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
-                                          (cl_context_properties)device->platform, 0};
-    device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
-    if (code != CL_SUCCESS)
-        return cl_fail(err, code, "clCreateContext");
     device->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
     if (code != CL_SUCCESS)
         return cl_fail(err, code, "clCreateCommandQueue");
@@ -303,8 +294,7 @@ scl_status cl_device_open(const cl_found *found, cl_variant variant, scl_device 
                             strstr(found->info.platform, "NVIDIA") != NULL ||
                             strstr(found->info.platform, "rusticl") != NULL;
     device->tuning = tune(device, variant);
-    device->programs = cl_cache_create();
-    scl_status status = device->programs == NULL ? scl_out_of_memory(err, 64, "a device") : SCL_OK;
+    scl_status status = cl_shared_open(device, err);
     if (status == SCL_OK)
         status = open_queue(device, err);
     if (status == SCL_OK)

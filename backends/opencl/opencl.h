@@ -1,6 +1,7 @@
 /* opencl.h — the `opencl` backend's own types: a device, its programs, and launches.
  *
- * Everything targets OpenCL 1.2. A device is used from one thread and has one in-order queue. */
+ * Everything targets OpenCL 1.2. A device is used from one thread and has one in-order queue; of
+ * the same cl_device_id several may be open, in any threads. */
 #ifndef SCL_OPENCL_OPENCL_H
 #define SCL_OPENCL_OPENCL_H
 
@@ -9,6 +10,7 @@
 #include <CL/cl.h>
 
 typedef struct cl_cache cl_cache;
+typedef struct cl_shared cl_shared;
 typedef struct cl_timing cl_timing;
 
 typedef enum cl_gemm_kind { CL_GEMM_PACKED, CL_GEMM_TILED, CL_GEMM_CLBLAST } cl_gemm_kind;
@@ -34,13 +36,14 @@ typedef struct cl_device {
     scl_device base;
     cl_platform_id platform;
     cl_device_id id;
-    cl_context context;
+    cl_shared *shared;
+    cl_context context; /* of shared */
+    cl_cache *programs; /* of shared */
     cl_command_queue queue;
     cl_tuning tuning;
     size_t max_group, local_bytes;
     bool driver_caches; /* the driver keeps compiled programs itself */
-    cl_cache *programs;
-    cl_timing *timing; /* NULL: launches are not timed */
+    cl_timing *timing;  /* NULL: launches are not timed */
 } cl_device;
 
 /* A view is an object of its own; or, where tuning.addresses, its parent's at an offset. */
@@ -66,6 +69,10 @@ scl_status cl_fail(scl_error *err, cl_int code, const char *call);
         if (scl_cl_code != CL_SUCCESS)                                                             \
             return cl_fail(err, scl_cl_code, #call);                                               \
     } while (0)
+
+/* ---- shared.c: sets the device's shared, context and programs; closing takes a NULL shared. */
+scl_status cl_shared_open(cl_device *device, scl_error *err);
+void cl_shared_close(cl_device *device);
 
 /* ---- device.c: see registry.h for opening; probe.c */
 scl_status cl_probe(cl_device *device, scl_error *err);

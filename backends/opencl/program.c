@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "opencl/kernels.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,13 +24,17 @@ typedef struct cached_program {
 } cached_program;
 
 struct cl_cache {
+    pthread_mutex_t lock;
     cached_program *entries;
     size_t count, capacity;
 };
 
 cl_cache *cl_cache_create(void)
 {
-    return scl_calloc(1, sizeof(cl_cache));
+    cl_cache *cache = scl_calloc(1, sizeof *cache);
+    if (cache != NULL)
+        pthread_mutex_init(&cache->lock, NULL);
+    return cache;
 }
 
 void cl_cache_free(cl_cache *cache)
@@ -39,6 +44,7 @@ void cl_cache_free(cl_cache *cache)
     for (size_t i = 0; i < cache->count; i++)
         clReleaseProgram(cache->entries[i].program);
     scl_free(cache->entries);
+    pthread_mutex_destroy(&cache->lock);
     scl_free(cache);
 }
 
@@ -220,8 +226,8 @@ static scl_status make_program(cl_device *device, const program_text *t, scl_has
     return status;
 }
 
-static scl_status find_or_make(cl_device *device, const program_text *t, cl_program *out,
-                               scl_error *err)
+static scl_status find_or_make_locked(cl_device *device, const program_text *t, cl_program *out,
+                                      scl_error *err)
 {
     cl_cache *cache = device->programs;
     scl_hash128 key = program_key(device, t);
@@ -235,6 +241,15 @@ static scl_status find_or_make(cl_device *device, const program_text *t, cl_prog
     SCL_TRY(make_program(device, t, key, out, err));
     cache->entries[cache->count++] = (cached_program){.key = key, .program = *out};
     return SCL_OK;
+}
+
+static scl_status find_or_make(cl_device *device, const program_text *t, cl_program *out,
+                               scl_error *err)
+{
+    pthread_mutex_lock(&device->programs->lock);
+    scl_status status = find_or_make_locked(device, t, out, err);
+    pthread_mutex_unlock(&device->programs->lock);
+    return status;
 }
 
 scl_status cl_program_get(cl_device *device, const char *file, const char *text,

@@ -1,5 +1,6 @@
 /* The two ways of the decoder's cross attentions: equal in values and in all gradients. */
 #include "fixture.h"
+#include "kept_device.h"
 
 #include "graph/compiled.h"
 #include "model/decoder_attention.h"
@@ -203,5 +204,6 @@ int main(void)
         cmocka_unit_test(pixels_attend_to_few_tokens_as_they_are),
         cmocka_unit_test(tokens_that_do_not_count_are_not_attended_to),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

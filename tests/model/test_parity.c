@@ -1,4 +1,5 @@
 /* A small SAM against segment-anything and transformers: embeddings, masks, scores, gradients. */
+#include "kept_device.h"
 #include "model/small_sam.h"
 
 #include "graph/compiled.h"
@@ -302,5 +303,6 @@ int main(void)
         cmocka_unit_test(outputs_equal_transformers),
         cmocka_unit_test(gradients_equal_autograd),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

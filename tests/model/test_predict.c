@@ -1,4 +1,5 @@
 /* Requests against segment-anything's SamPredictor: masks, scores and logits of a small SAM. */
+#include "kept_device.h"
 #include "model/small_sam.h"
 
 #include "base/mem.h"
@@ -441,5 +442,6 @@ int main(void)
         cmocka_unit_test(little_memory_gives_the_same_logits),
         cmocka_unit_test(each_prompt_meets_the_last_embedding),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,9 @@
 /* test_registry.c — how a device is named. */
+#include "opencl/opencl.h"
 #include "registry.h"
 #include "support.h"
+
+#include <pthread.h>
 
 static void devices_have_names(void **state)
 {
@@ -86,6 +89,67 @@ static void lack_of_memory_is_told_with_a_way_out(void **state)
     scl_device_close(device);
 }
 
+static cl_program norm_of(scl_device *device)
+{
+    cl_program program = NULL;
+    assert_ok(cl_program_get(cl_device_of(device), "norm", NULL, NULL, &program, &test_error));
+    return program;
+}
+
+static void a_device_opened_twice_compiles_once(void **state)
+{
+    (void)state;
+    static scl_device_info info;
+    if (scl_devices_list(&info, 1) == 0)
+        skip();
+    scl_device *first = NULL, *second = NULL;
+    assert_ok(scl_device_open("opencl:0", &first, &test_error));
+    cl_program program = norm_of(first);
+    assert_ok(scl_device_open("opencl:0", &second, &test_error));
+    assert_ptr_equal(norm_of(second), program);
+    scl_device_close(first);
+    assert_ptr_equal(norm_of(second), program);
+    scl_device_close(second);
+}
+
+/* Assertions are not for threads: the name of what failed, or NULL. */
+static void *open_and_close(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 10; i++) {
+        scl_error err = {0};
+        scl_device *device = NULL;
+        cl_program program = NULL;
+        cl_uint kernels = 0;
+        if (scl_device_open("opencl:0", &device, &err) != SCL_OK)
+            return "open";
+        bool good =
+            cl_program_get(cl_device_of(device), "norm", NULL, NULL, &program, &err) == SCL_OK &&
+            clCreateKernelsInProgram(program, 0, NULL, &kernels) == CL_SUCCESS && kernels > 0;
+        scl_device_close(device);
+        if (!good)
+            return "program";
+    }
+    return NULL;
+}
+
+static void threads_open_and_close_one_device(void **state)
+{
+    (void)state;
+    static scl_device_info info;
+    if (scl_devices_list(&info, 1) == 0)
+        skip();
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        if (failed != NULL)
+            fail_msg("a thread failed: %s", (const char *)failed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +158,8 @@ int main(void)
         cmocka_unit_test(other_forms_are_refused),
         cmocka_unit_test(variants_are_told_apart),
         cmocka_unit_test(lack_of_memory_is_told_with_a_way_out),
+        cmocka_unit_test(a_device_opened_twice_compiles_once),
+        cmocka_unit_test(threads_open_and_close_one_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* The adapters in the image encoder of a small SAM: against torch, their start, their derivatives,
  * merged, several at once. */
+#include "kept_device.h"
 #include "model/small_sam.h"
 #include "plugin/plugin_support.h"
 
@@ -589,5 +590,6 @@ int main(void)
         cmocka_unit_test(what_the_run_file_asks_wrongly_is_said),
         cmocka_unit_test(counts_are_those_of_the_papers),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, search_both, NULL);
 }

@@ -1,5 +1,6 @@
 /* The adapters at small linear layers: lora against torch, its start and its scale; full. */
 #include "fixture.h"
+#include "kept_device.h"
 #include "plugin/plugin_support.h"
 
 #include "graph/compiled.h"
@@ -335,5 +336,6 @@ int main(void)
         cmocka_unit_test(patterns_choose_what_is_trained),
         cmocka_unit_test(full_trains_the_layer_as_it_is),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, search_both, NULL);
 }

@@ -1,6 +1,7 @@
 /* conv_lora against AutoGluon's classes, its kernels against its reference on SAM's geometry, its
  * start, its parameters, and what it does in training only. */
 #include "fixture.h"
+#include "kept_device.h"
 #include "plugin/plugin_support.h"
 
 #include "graph/compiled.h"
@@ -482,5 +483,6 @@ int main(void)
         cmocka_unit_test(a_layer_without_a_grid_is_refused),
         cmocka_unit_test(windows_are_padded_as_in_segment_anything),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, search_both, NULL);
 }

@@ -1,6 +1,7 @@
 /* test_adamw_parity.c — trainings of a small SAM against transformers and PyTorch: the loss of each
  * step, and the norm of its gradients before clipping. */
 #include "data_support.h"
+#include "kept_device.h"
 #include "model/small_sam.h"
 
 #include "registry.h"
@@ -183,5 +184,6 @@ int main(void)
         IN_FOLDER(losses_of_the_reference_equal_pytorch),
         IN_FOLDER(losses_of_the_device_equal_pytorch),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Which of the decoder's masks are made for an object's prompt, judged, trained and shown. */
 #include "fixture.h"
+#include "kept_device.h"
 #include "train/train_support.h"
 
 #include "graph/compiled.h"
@@ -215,5 +216,6 @@ int main(void)
         IN_FOLDER(several_masks_are_trained_and_scored),
         IN_FOLDER(failing_allocations_are_reported),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* test_footprint.c — what a run will take is what it takes: plan against measurement. */
+#include "kept_device.h"
 #include "train/train_support.h"
 
 #include "registry.h"
@@ -138,5 +139,6 @@ int main(void)
         IN_FOLDER(causes_have_their_sizes),
         IN_FOLDER(choices_are_kept_by_a_budget),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

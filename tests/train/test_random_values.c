@@ -1,5 +1,6 @@
 /* Random values in trainings of conv_lora: new in each batch, the same in each run of a seed, and
  * none in evaluations. Its gate starts at zero, so that the balance loss says the noise alone. */
+#include "kept_device.h"
 #include "train/train_support.h"
 
 #include <math.h>
@@ -109,5 +110,6 @@ int main(void)
         IN_FOLDER(batches_of_a_window_draw_their_own_values),
         IN_FOLDER(evaluations_have_none),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

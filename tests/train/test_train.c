@@ -1,4 +1,5 @@
 /* test_train.c — trainings of a tiny model: what they leave, and that they can be interrupted. */
+#include "kept_device.h"
 #include "train/train_support.h"
 
 #include "io/weights.h"
@@ -485,5 +486,6 @@ int main(void)
         IN_FOLDER(a_file_where_the_folder_should_be_is_said),
         IN_FOLDER(a_full_disk_leaves_no_half_checkpoint),
     };
+    keep_device_open();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
