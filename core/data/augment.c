@@ -7,12 +7,15 @@
 #include <string.h>
 
 #define TILE 32 /* pixels: rows of the one and columns of the other picture stay in the cache */
+/* A crop's sides are to each other as the picture's, times up to this: torchvision's
+ * RandomResizedCrop. Else all its padded edges would lie where the picture's do. */
+#define MOST_STRETCH (4.0 / 3)
 
 /* ------------------------------------------------------------------ what is drawn */
 
 scl_augment scl_augment_none(void)
 {
-    return (scl_augment){.share = 1, .brightness = 1, .contrast = 1, .gamma = 1};
+    return (scl_augment){.columns = 1, .rows = 1, .brightness = 1, .contrast = 1, .gamma = 1};
 }
 
 /* Uniform in -range..range. */
@@ -26,15 +29,27 @@ static bool draw_chance(scl_rng rng, double probability)
     return scl_rng_uniform(&rng) < probability;
 }
 
+static double within(double low, double value, double high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static void draw_crop(scl_augment *a, double least, scl_rng rng)
+{
+    double share = least + (1 - least) * scl_rng_uniform(&rng);
+    a->left = scl_rng_uniform(&rng);
+    a->top = scl_rng_uniform(&rng);
+    double stretch = pow(MOST_STRETCH, scl_rng_uniform(&rng) - 0.5);
+    a->columns = within(least, share * stretch, 1);
+    a->rows = within(least, share / stretch, 1);
+}
+
 scl_augment scl_augment_draw(const scl_data_config *config, uint64_t seed, uint64_t epoch,
                              uint64_t item)
 {
     scl_rng flip = scl_rng_make(seed, "flip", epoch, item);
-    scl_rng crop = scl_rng_make(seed, "random_crop", epoch, item);
     scl_augment a;
-    a.share = config->random_crop + (1 - config->random_crop) * scl_rng_uniform(&crop);
-    a.left = scl_rng_uniform(&crop);
-    a.top = scl_rng_uniform(&crop);
+    draw_crop(&a, config->random_crop, scl_rng_make(seed, "random_crop", epoch, item));
     a.hflip = scl_rng_uniform(&flip) < config->hflip;
     a.vflip = scl_rng_uniform(&flip) < config->vflip;
 #define STREAM(purpose) scl_rng_make(seed, purpose, epoch, item)
@@ -58,7 +73,7 @@ static int cropped(int length, double share)
 
 scl_view scl_augment_view(const scl_augment *augment, int width, int height)
 {
-    int columns = cropped(width, augment->share), rows = cropped(height, augment->share);
+    int columns = cropped(width, augment->columns), rows = cropped(height, augment->rows);
     int left = (int)(augment->left * (width - columns + 1));
     int top = (int)(augment->top * (height - rows + 1));
     scl_view view = {.width = columns,

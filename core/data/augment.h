@@ -13,15 +13,15 @@
 
 /* What one visit drew. */
 typedef struct scl_augment {
-    double share;      /* of both sides that the crop keeps; 1: no crop */
-    double left, top;  /* [0, 1): the place of the crop in the room there is for it */
-    bool transpose;    /* x and y are swapped, then */
-    bool hflip, vflip; /* the result is mirrored */
-    float brightness;  /* factor; 1: as it was */
-    float contrast;    /* factor of the distance from the mean gray */
-    double gamma;      /* v becomes 255 * (v / 255)^gamma, rounded */
-    bool invert;       /* 255 - v */
-    bool grayscale;    /* luma in all three channels */
+    double columns, rows; /* shares that the crop keeps; 1 and 1: no crop */
+    double left, top;     /* [0, 1): the place of the crop in the room there is for it */
+    bool transpose;       /* x and y are swapped, then */
+    bool hflip, vflip;    /* the result is mirrored */
+    float brightness;     /* factor; 1: as it was */
+    float contrast;       /* factor of the distance from the mean gray */
+    double gamma;         /* v becomes 255 * (v / 255)^gamma, rounded */
+    bool invert;          /* 255 - v */
+    bool grayscale;       /* luma in all three channels */
 } scl_augment;
 
 /* Leaves everything as it is. */

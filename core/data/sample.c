@@ -94,7 +94,7 @@ static scl_status augment_mask(scl_sample *sample, scl_augment *augment,
     SCL_TRY(move_mask(sample, augment, config, err));
     if (!needed || has_object(&sample->objects, config))
         return SCL_OK;
-    augment->share = 1;
+    augment->columns = augment->rows = 1;
     return move_mask(sample, augment, config, err);
 }
 

@@ -123,13 +123,13 @@ static void views_are_crop_then_transpose_then_flips(void **state)
         check_view(&a, 0, 0, W, H);
         scl_view view = scl_augment_view(&a, W, H);
         assert_true(scl_view_is_whole(&view, W, H) == (way == 0));
-        a.share = 0.6; /* 4.2 and 3 pixels: room for 4 places across and 3 down */
+        a.columns = a.rows = 0.6; /* 4.2 and 3 pixels: room for 4 places across and 3 down */
         check_view(&a, 0, 0, 4, 3);
         a.left = a.top = 0.999999;
         check_view(&a, 3, 2, 4, 3);
         a.left = 0.5;
         check_view(&a, 2, 2, 4, 3);
-        a.share = 0.1; /* 0.7 and 0.5 pixels are one each */
+        a.columns = a.rows = 0.1; /* 0.7 and 0.5 pixels are one each */
         check_view(&a, 3, 4, 1, 1);
     }
 }
@@ -163,16 +163,22 @@ static void each_kind_has_numbers_of_its_own(void **state)
     all.random_crop = 0.4;
     all.brightness = all.contrast = 0.3;
     all.gamma = 0.5;
-    int transposed_too = 0, inverted = 0, both = 0;
+    int transposed_too = 0, inverted = 0, both = 0, wide = 0;
     for (uint64_t item = 0; item < 400; item++) {
         scl_augment a = scl_augment_draw(&all, 3, 9, item);
         scl_augment b = scl_augment_draw(&flips, 3, 9, item);
         scl_augment again = scl_augment_draw(&all, 3, 9, item);
         assert_true(a.hflip == b.hflip && a.vflip == b.vflip);
-        assert_true(b.share == 1 && b.brightness == 1 && b.contrast == 1 && b.gamma == 1);
+        assert_true(b.columns == 1 && b.rows == 1 && b.brightness == 1 && b.contrast == 1 &&
+                    b.gamma == 1);
         assert_false(b.transpose || b.invert || b.grayscale);
-        assert_true(a.share == again.share && a.gamma == again.gamma && a.left == again.left);
-        assert_true(a.share >= 0.4 && a.share < 1 && a.left < 1 && a.top < 1);
+        assert_true(a.columns == again.columns && a.gamma == again.gamma && a.left == again.left);
+        assert_true(a.columns >= 0.4 && a.columns <= 1 && a.rows >= 0.4 && a.rows <= 1);
+        assert_true(a.columns < 1 || a.rows < 1);
+        assert_true(a.left < 1 && a.top < 1);
+        double stretch = a.columns / a.rows;
+        assert_true(stretch > 0.749 && stretch < 1.334);
+        wide += stretch > 1;
         assert_true(a.brightness >= 0.7f && a.brightness <= 1.3f);
         assert_true(a.contrast >= 0.7f && a.contrast <= 1.3f && a.brightness != a.contrast);
         assert_true(a.gamma > 0.606 && a.gamma < 1.649); /* exp(-0.5), exp(0.5) */
@@ -182,7 +188,7 @@ static void each_kind_has_numbers_of_its_own(void **state)
     }
     /* Four deviations from 200, 200 and 100. */
     assert_true(abs(transposed_too - 200) < 40 && abs(inverted - 200) < 40);
-    assert_true(abs(both - 100) < 35);
+    assert_true(abs(both - 100) < 35 && abs(wide - 200) < 40);
 }
 
 /* ------------------------------------------------------------------ samples */
