@@ -15,7 +15,7 @@ import os
 import pathlib
 import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -100,6 +100,13 @@ def numpy_openblas(case, data, device):
 # ---- PyTorch
 
 
+def version_of(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:  # copied, not installed
+        return "of unknown version"
+
+
 class Torch:
     """On a GPU in fp32 as on a processor, without TF32."""
 
@@ -108,7 +115,7 @@ class Torch:
         self.on_gpu = device.startswith("cuda")
         self.torch.backends.cudnn.allow_tf32 = False
         packages = dict.fromkeys(("torch", library))
-        self.about = ", ".join(f"{name} {version(name)}" for name in packages)
+        self.about = ", ".join(f"{name} {version_of(name)}" for name in packages)
         self.about += (f", {self.torch.cuda.get_device_name(device)}" if self.on_gpu
                        else f", {self.torch.get_num_threads()} threads")
 
