@@ -168,14 +168,15 @@ static scl_status build_step(const scl_bench_setup *setup, const step_case *c, s
     scl_model_source source = {
         .section = &s->config.model, .seed = SCL_BENCH_SEED, .adaptation = &s->adaptation};
     SCL_TRY(scl_model_open(setup->device, &source, &s->model, err));
+    scl_sam_config seen;
+    SCL_TRY(scl_model_training_config(&s->model->config, &s->config, &seen, err));
     int64_t batch = setup->options->batch > 0 ? setup->options->batch : c->batch;
-    scl_step_options options = {
-        .model = s->model,
-        .adaptation = &s->adaptation,
-        .plugins = &s->plugins,
-        .train = &s->config.train,
-        .layout = scl_batch_layout_make(&s->config.data, &s->model->config, batch),
-        .task = SCL_TASK_BINARY};
+    scl_step_options options = {.model = s->model,
+                                .adaptation = &s->adaptation,
+                                .plugins = &s->plugins,
+                                .train = &s->config.train,
+                                .layout = scl_batch_layout_make(&s->config.data, &seen, batch),
+                                .task = SCL_TASK_BINARY};
     if (c->cached)
         SCL_TRY(scl_prefix_cache_open(CACHE_BYTES, 0, NULL, &s->cache, err));
     setup->device->memory_budget = scl_run_config_memory_budget(&s->config);
@@ -183,7 +184,7 @@ static scl_status build_step(const scl_bench_setup *setup, const step_case *c, s
     SCL_TRY(make_batch(&options.layout, &s->batch, err));
     work->trained = (size_t)scl_stepper_trained_values(s->stepper);
     scl_bench_shape(work, "%s, %lld pixels, batch %lld", scl_sam_type(&s->model->config),
-                    (long long)s->model->config.image_size, (long long)batch);
+                    (long long)seen.image_size, (long long)batch);
     return count_step(&options, scl_stepper_uses_cache(s->stepper), work, err);
 }
 

@@ -152,7 +152,8 @@ typedef enum scl_metric {
 } scl_metric;
 
 typedef struct scl_train_config {
-    int32_t given; /* always 1 */
+    int32_t given;      /* always 1 */
+    int64_t image_size; /* of the images trained on, pixels; unset: the model's */
     int64_t epochs, batch_size, grad_accum_steps;
     double max_grad_norm; /* 0: no clipping */
     int64_t patience;     /* epochs; 0: off */

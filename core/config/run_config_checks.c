@@ -148,6 +148,8 @@ static void check_model(scl_run_config *config)
                   model->num_heads);
     check_divides(config, "model.image_size", "image_size", model->image_size, "patch_size",
                   model->patch_size);
+    check_divides(config, "train.image_size", "train.image_size", config->train.image_size,
+                  "patch_size", model->patch_size);
     for (uint64_t i = 0; i < model->global_attn_indexes.count; i++)
         if (model->depth != SCL_UNSET_INT && model->global_attn_indexes.items[i] >= model->depth)
             scl_run_config_complain(config,

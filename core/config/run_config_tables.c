@@ -125,8 +125,8 @@ static const scl_param data_params[] = {
     ROW(transpose, FLOAT, "0", 0, 1,
         "probability that x and y are swapped; with the two flips, all 8 symmetries"),
     ROW(random_crop, FLOAT, "1", 0.1, 1,
-        "a random crop keeps at least this share of both sides; the whole image is taken where a "
-        "crop would lose all objects; 1: off"),
+        "a random crop keeps at least this share of both sides, which it changes by different "
+        "factors; the whole image is taken where a crop would lose all objects; 1: off"),
     ROW(brightness, FLOAT, "0", 0, 1,
         "the pixels are multiplied by up to 1 + this and at least 1 - this"),
     ROW(contrast, FLOAT, "0", 0, 1,
@@ -234,6 +234,9 @@ SCHEMA(param_group, NULL, 0);
 #define S scl_train_config
 static const char *const metrics[] = {"dice", "iou", "miou", "loss", NULL};
 static const scl_param train_params[] = {
+    ROW(image_size, INT, "null", 16, 8192,
+        "side of the square that images and their crops are scaled to in training, a multiple of "
+        "patch_size, for which positions are interpolated; null: model.image_size, as all else"),
     ROW(epochs, INT, "20", 1, 1e6, "passes over the training images"),
     ROW(batch_size, INT, "1", 1, 65536, "images per forward and backward pass"),
     ROW(grad_accum_steps, INT, "1", 1, 65536, "batches whose gradients make one optimizer step"),

@@ -1,18 +1,11 @@
 /* image_encoder.c — SAM's ViT with windowed and global attention (modeling/image_encoder.py). */
 #include "model/attend_more.h"
 #include "model/layers.h"
+#include "model/position.h"
 
 #include <math.h>
 
 #define NORM_EPS 1e-6
-
-/* rel_pos_h and rel_pos_w start at zero, as does pos_embed. */
-static scl_tensor *relative_table(const scl_sam *m, const char *attn, char axis, int64_t side)
-{
-    const scl_sam_config *c = m->config;
-    return scl_model_param(m, scl_layer_name(m, "%s.rel_pos_%c", attn, axis),
-                           SCL_SHAPE(2 * side - 1, c->embed_dim / c->num_heads), (scl_init){0});
-}
 
 /* Tokens [B, from * from, D] -> [B, to * to, D]: zeros to the right and below, or those gone. */
 static scl_tensor *resize_grid(const scl_sam *m, scl_tensor *x, int64_t from, int64_t to)
@@ -32,7 +25,6 @@ static scl_tensor *attend(const scl_sam *m, const char *attn, scl_tensor *x, scl
                           scl_token_grid grid)
 {
     const scl_sam_config *c = m->config;
-    int64_t side = grid.window > 0 ? grid.window : grid.side;
     int64_t head_dim = c->embed_dim / c->num_heads;
     const char *qkv_name = scl_layer_name(m, "%s.qkv", attn);
     scl_tensor *qkv = scl_layer_linear_of_tokens(m, qkv_name, x, 3 * c->embed_dim, grid);
@@ -41,8 +33,8 @@ static scl_tensor *attend(const scl_sam *m, const char *attn, scl_tensor *x, scl
         .q = qkv,
         .k = qkv,
         .v = qkv,
-        .rel_h = relative_table(m, attn, 'h', side),
-        .rel_w = relative_table(m, attn, 'w', side),
+        .rel_h = scl_position_relative(m, attn, 'h', grid.window),
+        .rel_w = scl_position_relative(m, attn, 'w', grid.window),
         .pad =
             padded ? scl_layer_linear_of_zero(m, qkv_name, c->embed_dim, 3 * c->embed_dim) : NULL,
     };
@@ -130,9 +122,7 @@ scl_tensor *scl_sam_image_encoder(const scl_sam *m, scl_tensor *image)
         return NULL;
     int64_t batch = x->shape.dim[0];
     const char *outer = scl_graph_scope(m->graph, "image_encoder.pos_embed");
-    scl_tensor *position = scl_model_param(m, "image_encoder.pos_embed",
-                                           SCL_SHAPE(1, grid, grid, c->embed_dim), (scl_init){0});
-    x = scl_add(m->graph, x, position);
+    x = scl_add(m->graph, x, scl_position_of_patches(m));
     m->graph->scope = outer;
     x = scl_reshape(m->graph, x, SCL_SHAPE(batch, tokens, c->embed_dim));
     for (int64_t i = 0; i < c->depth; i++)

@@ -95,6 +95,20 @@ scl_status scl_model_find_config(const scl_model_config *section, const scl_weig
     return scl_sam_config_check(c, err);
 }
 
+scl_status scl_model_training_config(const scl_sam_config *config, const scl_run_config *run,
+                                     scl_sam_config *out, scl_error *err)
+{
+    int64_t size = run->train.image_size, patch = config->patch_size;
+    *out = size != SCL_UNSET_INT ? scl_sam_config_at(config, size) : *config;
+    if (out->image_size % patch == 0)
+        return SCL_OK;
+    scl_fail(err, SCL_BAD_CONFIG,
+             "train.image_size %lld must be a multiple of the patch size %lld; %lld is the nearest "
+             "above",
+             (long long)size, (long long)patch, (long long)((size + patch - 1) / patch * patch));
+    return scl_run_config_blame(run, "train.image_size", err);
+}
+
 static scl_status hash_base(scl_model *model, scl_graph *base, scl_error *err)
 {
     scl_param_list all;

@@ -22,6 +22,11 @@ scl_model_config scl_model_config_unset(void);
 scl_status scl_model_find_config(const scl_model_config *section, const scl_weights *weights,
                                  int64_t classes, scl_sam_config *config, scl_error *err);
 
+/* The dimensions as a training sees them: with the run file's train.image_size, if given.
+ * SCL_BAD_CONFIG, with its place, when that is no multiple of the patch size. */
+scl_status scl_model_training_config(const scl_sam_config *config, const scl_run_config *run,
+                                     scl_sam_config *out, scl_error *err);
+
 typedef struct scl_model_source {
     const scl_model_config *section;  /* its checkpoint is loaded unless `weights` is given */
     const scl_weights *weights;       /* an already loaded file, or NULL */

@@ -26,8 +26,9 @@ typedef struct scl_adaptation {
 
 typedef struct scl_sam {
     scl_graph *graph;
-    const scl_sam_config *config;
+    const scl_sam_config *config; /* its image_size: of the images that the graph sees */
     const scl_adaptation *adaptation;
+    int64_t table_grid; /* tokens along a side of the model's own images; 0: as config's */
 } scl_sam;
 
 /* Normalised images [B, S, S, 3] -> embedding [B, grid, grid, prompt_embed_dim]. */

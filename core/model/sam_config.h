@@ -37,6 +37,14 @@ static inline int64_t scl_sam_mask_size(const scl_sam_config *c)
     return 4 * scl_sam_grid(c);
 }
 
+/* The same model with images of another size. */
+static inline scl_sam_config scl_sam_config_at(const scl_sam_config *c, int64_t image_size)
+{
+    scl_sam_config other = *c;
+    other.image_size = image_size;
+    return other;
+}
+
 static inline int64_t scl_sam_mask_tokens(const scl_sam_config *c)
 {
     return c->classes > 0 ? c->classes : SCL_SAM_MASK_TOKENS;

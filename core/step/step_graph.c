@@ -42,10 +42,13 @@ static void keep(scl_tensor *tensor)
 static scl_sam_masks build_model(const scl_step_options *o, scl_step_graph *s,
                                  scl_sam_prompts *prompts)
 {
-    const scl_sam_config *config = &o->model->config;
     const scl_batch_layout *l = &o->layout;
-    int64_t size = config->image_size, masks = l->images * l->objects;
-    scl_sam m = {.graph = s->graph, .config = config, .adaptation = o->adaptation};
+    scl_sam_config seen = scl_sam_config_at(&o->model->config, l->image_size);
+    int64_t size = l->image_size, masks = l->images * l->objects;
+    scl_sam m = {.graph = s->graph,
+                 .config = &seen,
+                 .adaptation = o->adaptation,
+                 .table_grid = scl_sam_grid(&o->model->config)};
     scl_mask_range range = scl_candidates_range(o->masks);
     s->image = scl_input(s->graph, "image", SCL_F32, SCL_SHAPE(l->images, size, size, 3));
     declare_prompts(s, l, masks);
@@ -56,7 +59,7 @@ static scl_sam_masks build_model(const scl_step_options *o, scl_step_graph *s,
                                  .has_mask = s->has_mask};
     s->embedding = scl_sam_image_encoder(&m, s->image);
     return scl_sam_decode(&m, s->embedding, prompts, masks, range.first,
-                          config->classes > 0 ? config->classes : range.count);
+                          seen.classes > 0 ? seen.classes : range.count);
 }
 
 static void build_losses(const scl_step_options *o, scl_step_graph *s, const scl_sam_masks *made,

@@ -16,6 +16,7 @@ typedef struct dry_run {
     scl_adaptation adaptation;
     scl_device *device;
     scl_model *model;
+    scl_sam_config seen;     /* see job.h */
     scl_prefix_cache *cache; /* empty: that there is one makes frozen layers run once */
     scl_data_config eval_data;
     scl_stepper *stepper;
@@ -33,6 +34,7 @@ static scl_status open_model(dry_run *r, scl_error *err)
                                      .adaptation = &r->adaptation,
                                      .without_values = true};
     SCL_TRY(scl_model_open(r->device, &source, &r->model, err));
+    SCL_TRY(scl_model_training_config(&r->model->config, &r->config, &r->seen, err));
     return scl_run_plugins_check_model(&r->plugins, r->model->catalog, err);
 }
 
@@ -62,14 +64,14 @@ static scl_status make_evaluator(dry_run *r, scl_error *err)
 static scl_step_options step_options(const dry_run *r)
 {
     const scl_run_config *c = &r->config;
-    return (scl_step_options){
-        .model = r->model,
-        .adaptation = &r->adaptation,
-        .plugins = &r->plugins,
-        .train = &c->train,
-        .masks = &c->train,
-        .layout = scl_batch_layout_make(&c->data, &r->model->config, c->train.batch_size),
-        .task = (scl_task)c->data.task};
+    return (scl_step_options){.model = r->model,
+                              .adaptation = &r->adaptation,
+                              .plugins = &r->plugins,
+                              .train = &c->train,
+                              .masks = &c->train,
+                              .layout =
+                                  scl_batch_layout_make(&c->data, &r->seen, c->train.batch_size),
+                              .task = (scl_task)c->data.task};
 }
 
 /* ---- what there is */

@@ -117,6 +117,7 @@ scl_status scl_train_job_open(scl_train_job *job, scl_device *device, scl_data_p
     job->eval_data = scl_run_data_eval_config(&job->run.config.data);
     SCL_TRY(scl_run_data_check_folders(&job->run.config, err));
     SCL_TRY(open_model(job, device, err));
+    SCL_TRY(scl_model_training_config(&job->run.model->config, &job->run.config, &job->seen, err));
     SCL_TRY(scl_run_data_open(&job->run.config, &job->eval_data, progress, &job->train, &job->val,
                               err));
     return scl_run_data_open_cache(&job->run.config, &job->cache, err);

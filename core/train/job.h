@@ -12,6 +12,7 @@
 /* Zero-initialise; must not move between reading and closing. */
 typedef struct scl_train_job {
     scl_tuned_model run; /* run file, plugins, model */
+    scl_sam_config seen; /* the model's dimensions with images as training sees them */
     scl_data_config eval_data;
     scl_dataset *train, *val; /* val NULL: none */
     scl_prefix_cache *cache;

@@ -45,15 +45,15 @@ static scl_status make_stepper(trainer *t, scl_error *err)
 {
     scl_tuned_model *run = &t->job->run;
     int64_t images = t->config->train.batch_size;
-    scl_step_options options = {
-        .model = run->model,
-        .adaptation = run->used_adaptation,
-        .plugins = &run->plugins,
-        .train = &t->config->train,
-        .masks = &t->config->train,
-        .layout = scl_batch_layout_make(&t->config->data, &run->model->config, images),
-        .task = (scl_task)t->config->data.task,
-        .seed = (uint64_t)t->config->seed};
+    scl_step_options options = {.model = run->model,
+                                .adaptation = run->used_adaptation,
+                                .plugins = &run->plugins,
+                                .train = &t->config->train,
+                                .masks = &t->config->train,
+                                .layout =
+                                    scl_batch_layout_make(&t->config->data, &t->job->seen, images),
+                                .task = (scl_task)t->config->data.task,
+                                .seed = (uint64_t)t->config->seed};
     return scl_stepper_create(&options, t->job->cache, &t->stepper, err);
 }
 
@@ -80,7 +80,7 @@ static scl_status make_evaluator(trainer *t, scl_error *err)
 static scl_status make_loader(trainer *t, scl_error *err)
 {
     scl_loader_options options = {.dataset = t->job->train,
-                                  .model = &t->job->run.model->config,
+                                  .model = &t->job->seen,
                                   .batch_size = t->config->train.batch_size,
                                   .window = t->config->train.grad_accum_steps,
                                   .seed = (uint64_t)t->config->seed,

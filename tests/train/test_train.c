@@ -16,27 +16,6 @@ static bool file_exists(const char *run, const char *name)
     return scl_path_exists(path);
 }
 
-/* The text of a file with the number after each `"seconds":`, and the last cell of a row, gone. */
-static void read_without_times(const char *run, const char *name, char *text, size_t size)
-{
-    char path[700];
-    scl_file_map map;
-    snprintf(path, sizeof path, "%s/%s", run, name);
-    assert_ok(scl_file_map_open(path, &map, &test_error));
-    size_t length = 0, start = 0;
-    for (size_t i = 0; i < map.size && length + 1 < size; i++) {
-        text[length++] = (char)map.data[i];
-        if (map.data[i] != '\n')
-            continue;
-        while (length > start && text[length - 1] != ',')
-            length--;
-        text[length++] = '\n';
-        start = length;
-    }
-    text[length] = '\0';
-    scl_file_unmap(&map);
-}
-
 static size_t activation_bytes(const char *run)
 {
     char path[700], text[8192] = "";

@@ -105,3 +105,23 @@ void assert_same_checkpoint(const char *run_a, const char *run_b)
     snprintf(b, sizeof b, "%s/checkpoints/last.safetensors", run_b);
     assert_same_weights(a, b);
 }
+
+void read_without_times(const char *run, const char *name, char *text, size_t size)
+{
+    char path[700];
+    scl_file_map map;
+    snprintf(path, sizeof path, "%s/%s", run, name);
+    assert_ok(scl_file_map_open(path, &map, &test_error));
+    size_t length = 0, start = 0;
+    for (size_t i = 0; i < map.size && length + 1 < size; i++) {
+        text[length++] = (char)map.data[i];
+        if (map.data[i] != '\n')
+            continue;
+        while (length > start && text[length - 1] != ',')
+            length--;
+        text[length++] = '\n';
+        start = length;
+    }
+    text[length] = '\0';
+    scl_file_unmap(&map);
+}

@@ -25,4 +25,7 @@ scl_status tiny_train(const tiny_options *options, scl_error *err);
 /* All tensors of FOLDER/checkpoints/last.safetensors, bit for bit. */
 void assert_same_checkpoint(const char *run_a, const char *run_b);
 
+/* The text of a file with the number after each `"seconds":`, and the last cell of a row, gone. */
+void read_without_times(const char *run, const char *name, char *text, size_t size);
+
 #endif

@@ -132,6 +132,8 @@ static const wrong mistakes[] = {
      "runs/x.yaml:2:33: `embed_dim` must be a multiple of `num_heads` (3), found 100"},
     {DATA "model: {type: vit_b, image_size: 1000, patch_size: 16}\n",
      "runs/x.yaml:2:34: `image_size` must be a multiple of `patch_size` (16), found 1000"},
+    {DATA "model: {type: vit_b, patch_size: 16}\ntrain: {image_size: 250}\n",
+     "runs/x.yaml:3:21: `train.image_size` must be a multiple of `patch_size` (16), found 250"},
     {DATA "model: {type: vit_b, depth: 4, global_attn_indexes: [1, 4]}\n",
      "runs/x.yaml:2:57: `global_attn_indexes` counts from 0 and must stay below `depth` (4), "
      "found 4"},
