@@ -125,6 +125,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_ATTENTION] = &cl_op_attention,
     [SCL_OP_ATTENTION_BACKWARD] = &cl_op_attention_backward,
     [SCL_OP_ACCUMULATE] = &cl_op_accumulate,
+    [SCL_OP_RUNNING_MEAN] = &cl_op_running_mean,
     [SCL_OP_GLOBAL_NORM] = &cl_op_global_norm,
     [SCL_OP_SGD] = &cl_op_sgd,
     [SCL_OP_ADAM] = &cl_op_adam,

@@ -173,7 +173,7 @@ extern const cl_op cl_op_gemm;
 extern const cl_op cl_op_layer_norm, cl_op_layer_norm_backward, cl_op_layer_norm_param_grad;
 extern const cl_op cl_op_softmax, cl_op_one_hot, cl_op_top_k, cl_op_fourier_features;
 extern const cl_op cl_op_attention, cl_op_attention_backward;
-extern const cl_op cl_op_accumulate, cl_op_global_norm, cl_op_sgd, cl_op_adam;
+extern const cl_op cl_op_accumulate, cl_op_running_mean, cl_op_global_norm, cl_op_sgd, cl_op_adam;
 extern const cl_op cl_op_random, cl_op_own;
 
 static inline size_t cl_ceil_div(size_t a, size_t b)

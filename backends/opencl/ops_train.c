@@ -25,6 +25,18 @@ static scl_status prepare_accumulate(cl_device *device, const scl_binding *b, sc
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
+static scl_status prepare_running_mean(cl_device *device, const scl_binding *b, scl_launch *launch,
+                                       scl_error *err)
+{
+    size_t count = count_of(b->node->inputs[0]);
+    cl_args args = {0};
+    for (int i = 0; i < 3; i++)
+        cl_arg_buffer(&args, b->inputs[i]);
+    cl_arg_long(&args, (int64_t)count);
+    cl_work work = cl_stretch_work(device, "train", "running_mean", count);
+    return cl_launch_add(device, launch, &work, &args, err);
+}
+
 static size_t norm_shares(const scl_node *node)
 {
     size_t shares = 0;
@@ -130,6 +142,7 @@ static scl_status prepare_adam(cl_device *device, const scl_binding *b, scl_laun
 }
 
 const cl_op cl_op_accumulate = {.prepare = prepare_accumulate};
+const cl_op cl_op_running_mean = {.prepare = prepare_running_mean};
 const cl_op cl_op_global_norm = {.prepare = prepare_global_norm, .workspace = norm_workspace};
 const cl_op cl_op_sgd = {.prepare = prepare_sgd};
 const cl_op cl_op_adam = {.prepare = prepare_adam};

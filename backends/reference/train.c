@@ -10,6 +10,14 @@ void reference_accumulate(const reference_args *a)
         a->in[0][i] += a->in[1][i];
 }
 
+void reference_running_mean(const reference_args *a)
+{
+    int64_t count = reference_count(a->node->outputs[0]);
+    double rate = a->in[2][3];
+    for (int64_t i = 0; i < count; i++)
+        a->in[0][i] += rate * (a->in[1][i] - a->in[0][i]);
+}
+
 void reference_global_norm(const reference_args *a)
 {
     double sum = 0;

@@ -63,7 +63,7 @@ static scl_status run_step(void *state, scl_error *err)
     SCL_TRY(scl_stepper_forward(s->stepper, &s->batch, &losses, err));
     if (s->updates == 0)
         s->first_loss = losses.total;
-    SCL_TRY(scl_stepper_update(s->stepper, 1, ++s->updates, &norm, err));
+    SCL_TRY(scl_stepper_update(s->stepper, 1, 0, ++s->updates, &norm, err));
     return s->device->backend->finish(s->device, err);
 }
 

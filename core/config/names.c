@@ -15,6 +15,7 @@ static const char *const synonyms[][12] = {
     {"grad_accum_steps", "gradient_accumulation_steps", "accumulate", "accum_iter",
      "accumulate_grad_batches"},
     {"max_grad_norm", "clip_grad_norm", "gradient_clip_val", "grad_clip", "clip_grad"},
+    {"average_last", "ema", "ema_decay", "use_ema", "swa", "swa_start", "model_ema"},
     {"patience", "early_stopping", "early_stopping_patience"},
     {"save_every", "save_steps", "save_interval", "checkpoint_every"},
     {"lr_scheduler", "scheduler", "lr_scheduler_type", "lr_schedule", "schedule"},

@@ -156,6 +156,7 @@ typedef struct scl_train_config {
     int64_t image_size; /* of the images trained on, pixels; unset: the model's */
     int64_t epochs, batch_size, grad_accum_steps;
     double max_grad_norm; /* 0: no clipping */
+    double average_last;  /* share of the steps; 0: off */
     int64_t patience;     /* epochs; 0: off */
     int64_t save_every;   /* steps; 0: at the end of each epoch */
     int32_t metric;       /* scl_metric; unset: by the task */

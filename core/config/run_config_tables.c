@@ -242,6 +242,10 @@ static const scl_param train_params[] = {
     ROW(grad_accum_steps, INT, "1", 1, 65536, "batches whose gradients make one optimizer step"),
     ROW(max_grad_norm, FLOAT, "1", 0, 1e6,
         "gradients are scaled down to this L2 norm; 0: no clipping"),
+    ROW(average_last, FLOAT, "0", 0, 1,
+        "share of the steps, the last ones, whose weights are averaged: the mean is validated, "
+        "saved "
+        "and predicted with; 0: off"),
     ROW(patience, INT, "0", 0, 1e6,
         "stop after this many epochs without a better validation result; 0: off"),
     ROW(save_every, INT, "0", 0, 1e9,

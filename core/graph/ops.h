@@ -134,9 +134,11 @@ void scl_own(scl_graph *g, const scl_own_use *use, scl_hash128 identity, scl_ten
 /* ---- ops_train.c */
 /* state += x; the result stands for the state after the update. */
 scl_tensor *scl_accumulate(scl_graph *g, scl_tensor *state, scl_tensor *x);
+/* state += hyper[3] (x - state), hyper as below; x as it is after the nodes before. */
+scl_tensor *scl_running_mean(scl_graph *g, scl_tensor *state, scl_tensor *x, scl_tensor *hyper);
 /* sqrt of the sum of squares of all elements of all inputs: [1]. */
 scl_tensor *scl_global_norm(scl_graph *g, scl_tensor *const *xs, int count);
-/* hyper: float32 [4] written by the host each update: {lr, 1 - beta1^t, sqrt(1 - beta2^t), 0}.
+/* hyper: float32 [4] written by the host each update: {lr, 1 - beta1^t, sqrt(1 - beta2^t), rate}.
  * grad_scale [1] multiplies the gradient (clipping), or NULL. */
 scl_tensor *scl_sgd(scl_graph *g, scl_tensor *param, scl_tensor *grad, scl_tensor *momentum,
                     scl_tensor *hyper, scl_tensor *grad_scale, const scl_optimizer_attr *attr);

@@ -12,6 +12,17 @@ scl_tensor *scl_accumulate(scl_graph *g, scl_tensor *state, scl_tensor *x)
                            state->shape);
 }
 
+scl_tensor *scl_running_mean(scl_graph *g, scl_tensor *state, scl_tensor *x, scl_tensor *hyper)
+{
+    if (state == NULL || x == NULL || hyper == NULL)
+        return NULL;
+    if (!scl_shape_equal(state->shape, x->shape))
+        return scl_graph_fail(g, "running_mean: shapes differ for %s", state->name);
+    scl_tensor *inputs[3] = {state, x, hyper};
+    return scl_node_output(g, scl_node_add(g, SCL_OP_RUNNING_MEAN, inputs, 3, 1), 0, SCL_F32,
+                           state->shape);
+}
+
 scl_tensor *scl_global_norm(scl_graph *g, scl_tensor *const *xs, int count)
 {
     for (int i = 0; i < count; i++)

@@ -1,6 +1,7 @@
 #include "step/optimizer.h"
 
 #include "base/str.h"
+#include "step/average.h"
 #include "step/muon.h"
 
 #include <math.h>
@@ -38,14 +39,14 @@ void scl_optimizer_settings(const scl_train_config *train, const char *parameter
         *weight_decay = group->weight_decay;
 }
 
-void scl_optimizer_hyper(const scl_optimizer_config *o, double lr_factor, uint64_t t,
-                         float hyper[4])
+void scl_optimizer_hyper(const scl_optimizer_config *o, double lr_factor, double average_rate,
+                         uint64_t t, float hyper[4])
 {
     double beta1 = o->betas.items[0], beta2 = o->betas.items[1];
     hyper[0] = (float)lr_factor;
     hyper[1] = (float)(1 - pow(beta1, (double)t));
     hyper[2] = (float)sqrt(1 - pow(beta2, (double)t));
-    hyper[3] = 0;
+    hyper[3] = (float)average_rate;
 }
 
 static scl_tensor *moment(scl_graph *g, const char *prefix, const scl_tensor *param)
@@ -207,6 +208,8 @@ scl_status scl_optimizer_build(scl_graph *g, const scl_train_config *train,
     out->hyper = scl_input(g, "optimizer.hyper", SCL_F32, SCL_SHAPE(4));
     scl_tensor *factor = clip_factor(g, train->max_grad_norm, out->grad_norm);
     add_updates(g, train, params, grads, count, out->hyper, factor);
+    for (size_t i = 0; train->average_last > 0 && i < count; i++)
+        scl_running_mean(g, moment(g, SCL_AVERAGE_PREFIX, params[i]), params[i], out->hyper);
     g->scope = outer;
     return scl_graph_status(g, err);
 }

@@ -10,19 +10,20 @@
 #define SCL_MOMENT2_PREFIX "optimizer.v."
 
 typedef struct scl_optimizer_nodes {
-    scl_tensor *hyper;     /* input [4]: {lr factor, 1 - beta1^t, sqrt(1 - beta2^t), 0} */
+    scl_tensor *hyper;     /* input [4]: see scl_optimizer_hyper */
     scl_tensor *grad_norm; /* [1], before clipping */
 } scl_optimizer_nodes;
 
 /* One gradient per trained parameter of `params` (entries without one are left out). The first node
- * added computes grad_norm. */
+ * added computes grad_norm. With train.average_last the means of the new values come last. */
 scl_status scl_optimizer_build(scl_graph *g, const scl_train_config *train,
                                scl_tensor *const *params, scl_tensor *const *grads, size_t count,
                                scl_optimizer_nodes *out, scl_error *err);
 
-/* The values of `hyper` for update number `t` (from 1). */
-void scl_optimizer_hyper(const scl_optimizer_config *o, double lr_factor, uint64_t t,
-                         float hyper[4]);
+/* The values of `hyper` for update number `t` (from 1): {lr factor, 1 - beta1^t,
+ * sqrt(1 - beta2^t), share of the new values in their means}. */
+void scl_optimizer_hyper(const scl_optimizer_config *o, double lr_factor, double average_rate,
+                         uint64_t t, float hyper[4]);
 
 /* The learning rate of a parameter at factor 1, and its weight decay. */
 void scl_optimizer_settings(const scl_train_config *train, const char *parameter, double *lr,

@@ -285,8 +285,8 @@ scl_status scl_stepper_iou(scl_stepper *step, float *iou, scl_error *err)
     return scl_schedule_read(step->live.schedule, step->graph.iou, 0, iou, count, err);
 }
 
-scl_status scl_stepper_update(scl_stepper *step, double lr_factor, uint64_t t, double *grad_norm,
-                              scl_error *err)
+scl_status scl_stepper_update(scl_stepper *step, double lr_factor, double average_rate, uint64_t t,
+                              double *grad_norm, scl_error *err)
 {
     scl_schedule *schedule = step->live.schedule;
     const scl_step_graph *s = &step->graph;
@@ -296,7 +296,7 @@ scl_status scl_stepper_update(scl_stepper *step, double lr_factor, uint64_t t, d
     *grad_norm = (double)norm;
     if (!isfinite(norm))
         return scl_fail(err, SCL_NUMERIC, "the norm of the gradients is %g", (double)norm);
-    scl_optimizer_hyper(&step->options.train->optimizer, lr_factor, t, hyper);
+    scl_optimizer_hyper(&step->options.train->optimizer, lr_factor, average_rate, t, hyper);
     SCL_TRY(scl_schedule_write(schedule, s->optimizer.hyper, 0, hyper, 4, err));
     SCL_TRY(scl_schedule_run(schedule, step->norm_end, step->live.plan->node_count, err));
     for (size_t i = 0; s->accumulated != NULL && i < s->trained_count; i++)

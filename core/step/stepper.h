@@ -61,9 +61,10 @@ size_t scl_stepper_logit_count(const scl_stepper *step);
 scl_status scl_stepper_logits(scl_stepper *step, float *logits, scl_error *err);
 scl_status scl_stepper_iou(scl_stepper *step, float *iou, scl_error *err);
 
-/* Ends a window: update number t (from 1) with lr times `lr_factor`. SCL_NUMERIC, with nothing
- * updated, when the norm of the gradients is NaN or infinite. */
-scl_status scl_stepper_update(scl_stepper *step, double lr_factor, uint64_t t, double *grad_norm,
-                              scl_error *err);
+/* Ends a window: update number t (from 1) with lr times `lr_factor`; the new values are
+ * `average_rate` of their means (with train.average_last). SCL_NUMERIC, with nothing updated, when
+ * the norm of the gradients is NaN or infinite. */
+scl_status scl_stepper_update(scl_stepper *step, double lr_factor, double average_rate, uint64_t t,
+                              double *grad_norm, scl_error *err);
 
 #endif

@@ -11,7 +11,7 @@
 typedef struct scl_footprint {
     /* Bytes on the device, by what takes them. */
     size_t frozen_weights, trained_weights;
-    size_t optimizer, accumulated; /* moments; gradients summed over a window */
+    size_t optimizer, accumulated; /* moments and means; gradients summed over a window */
     scl_peak step;                 /* the step's arena at its peak */
     size_t inputs;                 /* and constants, and what the frozen layers made */
     size_t frozen_layers;          /* the arena of what runs once per image */

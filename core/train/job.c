@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "data/run_data.h"
+#include "step/average.h"
 #include "train/results.h"
 #include "tuned/start.h"
 
@@ -53,7 +54,8 @@ static scl_status open_model(scl_train_job *job, scl_device *device, scl_error *
     scl_tuned_model *run = &job->run;
     if (job->resumed) {
         SCL_TRY(scl_tuned_model_open(run, device, err));
-        return scl_tuned_file_load_optimizer(&run->weights, run->model->store, err);
+        SCL_TRY(scl_tuned_file_load_optimizer(&run->weights, run->model->store, err));
+        return job->state.averaged > 0 ? scl_average_exchange(run->model->store, err) : SCL_OK;
     }
     bool classes = run->config.data.task == SCL_TASK_MULTICLASS;
     scl_model_source source = {.section = &run->config.model,

@@ -6,6 +6,7 @@
 #include "data/loader.h"
 #include "eval/gallery.h"
 #include "graph/profile.h"
+#include "step/average.h"
 #include "step/stepper.h"
 #include "train/lr_schedule.h"
 #include "train/run_info.h"
@@ -27,6 +28,7 @@ typedef struct trainer {
     uint64_t epoch_steps;  /* optimizer steps of an epoch */
     uint64_t total_steps;  /* of the run */
     double started, began; /* clock at the start; seconds trained before */
+    bool means;            /* the model's weights are the means of theirs */
 } trainer;
 
 static scl_profile *profile_of(const trainer *t)
@@ -94,6 +96,15 @@ static scl_status make_loader(trainer *t, scl_error *err)
 
 /* ---- checkpoints */
 
+/* Where there are means of the weights, these are the model's, or the weights again. */
+static scl_status show_means(trainer *t, bool means, scl_error *err)
+{
+    if (t->job->state.averaged == 0 || t->means == means)
+        return SCL_OK;
+    t->means = means;
+    return scl_average_exchange(t->job->run.model->store, err);
+}
+
 static scl_status save(trainer *t, const char *name, scl_tuned_content content, scl_error *err)
 {
     char *path = scl_run_folder_file(&t->job->folder, name);
@@ -110,7 +121,10 @@ static scl_status save(trainer *t, const char *name, scl_tuned_content content, 
 
 static scl_status save_last(trainer *t, scl_error *err)
 {
-    return save(t, "checkpoints/last.safetensors", SCL_TUNED_WEIGHTS_AND_OPTIMIZER, err);
+    bool means = t->means;
+    SCL_TRY(show_means(t, true, err));
+    SCL_TRY(save(t, "checkpoints/last.safetensors", SCL_TUNED_WEIGHTS_AND_OPTIMIZER, err));
+    return show_means(t, means, err);
 }
 
 static bool wants_stop(const trainer *t)
@@ -194,7 +208,10 @@ static scl_status run_window(trainer *t, scl_step_record *record, scl_error *err
         s->batch++;
     } while (!batch->ends_window);
     uint64_t start = scl_profile_now(profile_of(t));
-    scl_status status = scl_stepper_update(t->stepper, lr_factor(t, s->update),
+    int64_t averaged = scl_average_count(t->config->train.average_last, s->update + 1,
+                                         t->total_steps, s->averaged);
+    double average_rate = averaged > 0 ? 1 / (double)averaged : 0;
+    scl_status status = scl_stepper_update(t->stepper, lr_factor(t, s->update), average_rate,
                                            (uint64_t)s->update + 1, &record->grad_norm, err);
     scl_profile_phase(profile_of(t), "update", start);
     if (status == SCL_NUMERIC)
@@ -202,6 +219,7 @@ static scl_status run_window(trainer *t, scl_step_record *record, scl_error *err
     SCL_TRY(status);
     record->lr = t->config->train.optimizer.lr * lr_factor(t, s->update);
     s->update++;
+    s->averaged = averaged;
     s->epoch_steps++;
     s->epoch_loss += record->loss;
     return SCL_OK;
@@ -327,6 +345,7 @@ static scl_status end_epoch(trainer *t, scl_error *err)
 {
     scl_scores scores = {0};
     scl_error stopped = {0};
+    SCL_TRY(show_means(t, true, err));
     scl_status status = evaluate(t, &scores, &stopped);
     if (status == SCL_INTERRUPTED)
         status = interrupted(t, err);
@@ -335,7 +354,7 @@ static scl_status end_epoch(trainer *t, scl_error *err)
     else
         status = finish_epoch(t, &scores, err);
     scl_scores_free(&scores);
-    return status;
+    return status != SCL_OK ? status : show_means(t, false, err);
 }
 
 /* ---- the run */

@@ -31,6 +31,8 @@ char *scl_train_state_to_json(const scl_train_state *state)
     scl_str_add(&out, "%s\"%s\": %" PRId64, out.length > 0 ? ", " : "{", #name, state->name);
     INTEGERS(X)
 #undef X
+    if (state->averaged > 0)
+        scl_str_add(&out, ", \"averaged\": %" PRId64, state->averaged);
     if (!isnan(state->best_metric))
         scl_str_add(&out, ", \"best_metric\": %.17g", state->best_metric);
     scl_str_add(&out, ", \"epoch_loss\": %.17g, \"seconds\": %.17g}", state->epoch_loss,
@@ -51,6 +53,8 @@ static scl_status read_members(const cJSON *root, const char *where, scl_train_s
     state->name = value;
     INTEGERS(X)
 #undef X
+    if (cJSON_HasObjectItem(root, "averaged"))
+        SCL_TRY(scl_json_integer(root, "averaged", where, &state->averaged, err));
     if (cJSON_HasObjectItem(root, "best_metric"))
         SCL_TRY(scl_json_number(root, "best_metric", where, &state->best_metric, err));
     SCL_TRY(scl_json_number(root, "epoch_loss", where, &state->epoch_loss, err));

@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 typedef struct scl_train_state {
-    int64_t epoch, batch;  /* of the next batch; batch 0 between epochs */
-    int64_t update;        /* optimizer steps done */
-    int64_t best_epoch;    /* -1: none yet */
-    double best_metric;    /* NaN: none yet */
+    int64_t epoch, batch; /* of the next batch; batch 0 between epochs */
+    int64_t update;       /* optimizer steps done */
+    int64_t averaged;   /* of them, those that the file's weights are the mean of; 0: no mean yet */
+    int64_t best_epoch; /* -1: none yet */
+    double best_metric; /* NaN: none yet */
     int64_t stale_epochs;  /* since the best one */
     double epoch_loss;     /* summed over the steps of the epoch so far */
     int64_t epoch_steps;   /* of the epoch so far */

@@ -3,7 +3,8 @@
  * One safetensors file. It holds the trained parameters and the adapter's own, under Meta's names;
  * the whole model when there was no base checkpoint to take the rest from, or when nothing of it
  * was left as it was. A file to go on from also holds the optimizer's state ("optimizer.m.NAME",
- * "optimizer.v.NAME"). Metadata:
+ * "optimizer.v.NAME"), and where NAME is a mean, the weight itself ("optimizer.average.NAME", see
+ * step/average.h). Metadata:
  *
  *   samcl.run_config     the resolved run file: the adapter and its parameters, classes, data
  *   samcl.config         dimensions of the model, JSON

@@ -68,6 +68,12 @@ static void accumulated(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_ten
     scl_accumulate(g, x[0], x[1]);
 }
 
+static void averaged(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
+{
+    (void)scale;
+    scl_running_mean(g, x[0], x[1], hyper);
+}
+
 static void norm_of_all(scl_graph *g, scl_tensor **x, scl_tensor *hyper, scl_tensor *scale)
 {
     (void)hyper;
@@ -82,6 +88,7 @@ static const update updates[] = {
     {"nesterov", sgd_nesterov, 3},
     {"sgd", sgd_plain, 2},
     {"accumulate", accumulated, 2},
+    {"running_mean", averaged, 2},
     {"global_norm", norm_of_all, 11},
 };
 
@@ -94,7 +101,7 @@ static scl_shape length_of(int i, size_t n)
 
 static void check(pair *p, const update *u, size_t n)
 {
-    static const float hyper_values[4] = {0.01f, 0.19f, 0.141f, 0}, scale_value = 0.7f;
+    static const float hyper_values[4] = {0.01f, 0.19f, 0.141f, 0.3f}, scale_value = 0.7f;
     scl_graph *g = scl_graph_create(&test_error);
     scl_tensor *x[MOST_INPUTS] = {NULL};
     for (int i = 0; i < u->inputs; i++) {

@@ -116,7 +116,7 @@ static void run_steps(const training *t, const scl_step_options *options, double
         double norm = 0, factor = scl_lr_factor(&options->train->lr_scheduler, step, t->steps);
         fill_batch(&batch, step);
         assert_ok(scl_stepper_forward(stepper, &batch, &found, &test_error));
-        assert_ok(scl_stepper_update(stepper, factor, step + 1, &norm, &test_error));
+        assert_ok(scl_stepper_update(stepper, factor, 0, step + 1, &norm, &test_error));
         worst = fmax(worst, assert_step(t, step, "loss", found.total, losses[step], tolerance));
         assert_step(t, step, "norm of gradients", norm, norms[step], 10 * tolerance);
     }

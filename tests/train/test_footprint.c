@@ -48,6 +48,7 @@ static void a_run_takes_what_was_planned(void **state)
         {"adapter=null", "train_also=[\"mask_decoder.*\"]", "model.depth=16", "model.mlp_ratio=16"},
         {"data.val_split=0", "train.samples=2", "train.batch_size=3"},
         {"data.val_split=0", "train.samples=0"},
+        {"train.average_last=0.5", "train.image_size=48"},
         {"data.task=instances", "data.objects_per_image=3"},
         {"memory_budget=5MiB", "model.image_size=128"}};
     tiny_run_file(*state);
@@ -79,7 +80,7 @@ static void a_run_takes_what_was_planned(void **state)
 
 static void causes_have_their_sizes(void **state)
 {
-    scl_footprint full, lora, decoder, summed;
+    scl_footprint full, lora, decoder, summed, averaged;
     tiny_options o = {.file = tiny_run_file(*state), .setting_count = 1};
     o.settings[0] = "adapter={use: full}";
     assert_ok(plan(&o, &full, NULL, &test_error));
@@ -91,6 +92,9 @@ static void causes_have_their_sizes(void **state)
     o.settings[0] = "train.grad_accum_steps=4";
     assert_ok(plan(&o, &summed, NULL, &test_error));
     assert_int_equal(2 * summed.accumulated, full.optimizer);
+    o.settings[0] = "train.average_last=0.5";
+    assert_ok(plan(&o, &averaged, NULL, &test_error));
+    assert_int_equal(2 * averaged.optimizer, 3 * full.optimizer);
     o.settings[0] = "adapter={use: lora}";
     assert_ok(plan(&o, &lora, NULL, &test_error));
     assert_true(lora.trained_weights < full.trained_weights / 4 && lora.total < full.total);

@@ -74,7 +74,7 @@ static void check(const char *device_name)
     assert_ok(scl_optimizer_build(g, &train, params, grads, PARAMS, &nodes, &test_error));
     assert_true(g->node_count < 2 * PARAMS);
     assert_ok(scl_compile(g, NULL, 0, store, &c, &test_error));
-    scl_optimizer_hyper(&train.optimizer, 1, 1, hyper);
+    scl_optimizer_hyper(&train.optimizer, 1, 0, 1, hyper);
     assert_ok(scl_schedule_write(c.schedule, nodes.hyper, 0, hyper, 4, &test_error));
     assert_ok(scl_schedule_run(c.schedule, 0, c.plan->node_count, &test_error));
     assert_ok(scl_schedule_read(c.schedule, nodes.grad_norm, 0, &norm, 1, &test_error));

@@ -268,7 +268,7 @@ static void round_trip_covers_every_key(void **state)
     assert_string_equal(err.text, "");
     int seen = 0;
     assert_all_given(&scl_run_config_schema, &config, &usual, config.root, &seen);
-    assert_int_equal(seen, 67);
+    assert_int_equal(seen, 68);
     assert_true(config.seed == INT64_MAX);
     assert_true(config.data.prompts.items[0].weight == 2);
     assert_int_equal(config.data.prompts.items[1].point.negative, 2);

@@ -7,6 +7,17 @@ __kernel void accumulate(__global float *state, __global const float *x, long n)
               state[i] += x[i]);
 }
 
+__kernel void running_mean(__global float *state, __global const float *x,
+                           __global const float *hyper, long n)
+{
+    const float rate = hyper[3];
+    long first = (long)get_global_id(0) * STRETCH, end = STRETCH_END(first, n);
+    FOR_RANGE(first, end,
+              vstoreV(vloadV(0, state + i) + rate * (vloadV(0, x + i) - vloadV(0, state + i)), 0,
+                      state + i),
+              state[i] += rate * (x[i] - state[i]));
+}
+
 #define FROM_1(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 
 /* Group (g, member) sums the squares of share g of x<member>, into partial from start<member>. */
