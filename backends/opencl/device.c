@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 
-#include <clblast_c.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -13,27 +13,16 @@ static size_t count_of(const scl_tensor *tensor)
     return (size_t)scl_shape_count(tensor->shape);
 }
 
-static scl_status prepare_accumulate(cl_device *device, const scl_binding *b, scl_launch *launch,
-                                     scl_error *err)
+/* accumulate and running_mean: the kernel is named as the op, and takes its inputs. */
+static scl_status prepare_take_in(cl_device *device, const scl_binding *b, scl_launch *launch,
+                                  scl_error *err)
 {
     size_t count = count_of(b->node->inputs[0]);
     cl_args args = {0};
-    cl_arg_buffer(&args, b->inputs[0]);
-    cl_arg_buffer(&args, b->inputs[1]);
-    cl_arg_long(&args, (int64_t)count);
-    cl_work work = cl_stretch_work(device, "train", "accumulate", count);
-    return cl_launch_add(device, launch, &work, &args, err);
-}
-
-static scl_status prepare_running_mean(cl_device *device, const scl_binding *b, scl_launch *launch,
-                                       scl_error *err)
-{
-    size_t count = count_of(b->node->inputs[0]);
-    cl_args args = {0};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < b->node->input_count; i++)
         cl_arg_buffer(&args, b->inputs[i]);
     cl_arg_long(&args, (int64_t)count);
-    cl_work work = cl_stretch_work(device, "train", "running_mean", count);
+    cl_work work = cl_stretch_work(device, "train", scl_op_describe(b->node->op)->name, count);
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
@@ -141,8 +130,8 @@ static scl_status prepare_adam(cl_device *device, const scl_binding *b, scl_laun
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
-const cl_op cl_op_accumulate = {.prepare = prepare_accumulate};
-const cl_op cl_op_running_mean = {.prepare = prepare_running_mean};
+const cl_op cl_op_accumulate = {.prepare = prepare_take_in};
+const cl_op cl_op_running_mean = {.prepare = prepare_take_in};
 const cl_op cl_op_global_norm = {.prepare = prepare_global_norm, .workspace = norm_workspace};
 const cl_op cl_op_sgd = {.prepare = prepare_sgd};
 const cl_op cl_op_adam = {.prepare = prepare_adam};

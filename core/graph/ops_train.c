@@ -1,26 +1,26 @@
 /* Ops that update state in place: gradient accumulation and the optimizers. */
 #include "graph/ops_internal.h"
 
+/* A state takes in a tensor of its shape; further inputs are what the op reads beside them. */
+static scl_tensor *take_in(scl_graph *g, scl_op op, scl_tensor *const *inputs, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (inputs[i] == NULL)
+            return NULL;
+    if (!scl_shape_equal(inputs[0]->shape, inputs[1]->shape))
+        return scl_graph_fail(g, "%s: shapes differ for %s", scl_op_describe(op)->name,
+                              inputs[0]->name);
+    return scl_node_output(g, scl_node_add(g, op, inputs, count, 1), 0, SCL_F32, inputs[0]->shape);
+}
+
 scl_tensor *scl_accumulate(scl_graph *g, scl_tensor *state, scl_tensor *x)
 {
-    if (state == NULL || x == NULL)
-        return NULL;
-    if (!scl_shape_equal(state->shape, x->shape))
-        return scl_graph_fail(g, "accumulate: shapes differ for %s", state->name);
-    scl_tensor *inputs[2] = {state, x};
-    return scl_node_output(g, scl_node_add(g, SCL_OP_ACCUMULATE, inputs, 2, 1), 0, SCL_F32,
-                           state->shape);
+    return take_in(g, SCL_OP_ACCUMULATE, (scl_tensor *[]){state, x}, 2);
 }
 
 scl_tensor *scl_running_mean(scl_graph *g, scl_tensor *state, scl_tensor *x, scl_tensor *hyper)
 {
-    if (state == NULL || x == NULL || hyper == NULL)
-        return NULL;
-    if (!scl_shape_equal(state->shape, x->shape))
-        return scl_graph_fail(g, "running_mean: shapes differ for %s", state->name);
-    scl_tensor *inputs[3] = {state, x, hyper};
-    return scl_node_output(g, scl_node_add(g, SCL_OP_RUNNING_MEAN, inputs, 3, 1), 0, SCL_F32,
-                           state->shape);
+    return take_in(g, SCL_OP_RUNNING_MEAN, (scl_tensor *[]){state, x, hyper}, 3);
 }
 
 scl_tensor *scl_global_norm(scl_graph *g, scl_tensor *const *xs, int count)

@@ -49,7 +49,8 @@ void scl_optimizer_hyper(const scl_optimizer_config *o, double lr_factor, double
     hyper[3] = (float)average_rate;
 }
 
-static scl_tensor *moment(scl_graph *g, const char *prefix, const scl_tensor *param)
+/* What the optimizer keeps for a parameter. */
+static scl_tensor *state_of(scl_graph *g, const char *prefix, const scl_tensor *param)
 {
     char name[256];
     snprintf(name, sizeof name, "%s%s", prefix, param->name);
@@ -75,7 +76,7 @@ static void add_sgd(scl_graph *g, const scl_train_config *train, scl_tensor *con
 {
     for (size_t i = 0; i < count; i++) {
         scl_optimizer_attr attr = attr_of(train, params[i]);
-        scl_tensor *m = attr.momentum > 0 ? moment(g, SCL_MOMENT1_PREFIX, params[i]) : NULL;
+        scl_tensor *m = attr.momentum > 0 ? state_of(g, SCL_MOMENT1_PREFIX, params[i]) : NULL;
         scl_graph_scope(g, params[i]->name);
         scl_sgd(g, params[i], grads[i], m, hyper, factor, &attr);
     }
@@ -92,8 +93,8 @@ static adam_update adam_of(scl_graph *g, const scl_train_config *train, scl_tens
 {
     return (adam_update){.member = {.param = param,
                                     .grad = grad,
-                                    .m = moment(g, SCL_MOMENT1_PREFIX, param),
-                                    .v = moment(g, SCL_MOMENT2_PREFIX, param)},
+                                    .m = state_of(g, SCL_MOMENT1_PREFIX, param),
+                                    .v = state_of(g, SCL_MOMENT2_PREFIX, param)},
                          .attr = attr_of(train, param)};
 }
 
@@ -157,7 +158,7 @@ static void add_muon(scl_graph *g, const scl_train_config *train, scl_tensor *co
         matrices[found++] =
             (scl_muon_matrix){.param = params[i],
                               .grad = factor ? scl_mul(g, grads[i], factor) : grads[i],
-                              .momentum = moment(g, SCL_MOMENT1_PREFIX, params[i]),
+                              .momentum = state_of(g, SCL_MOMENT1_PREFIX, params[i]),
                               .attr = attr_of(train, params[i])};
     }
     add_adam(g, updates, others, hyper, factor);
@@ -209,7 +210,7 @@ scl_status scl_optimizer_build(scl_graph *g, const scl_train_config *train,
     scl_tensor *factor = clip_factor(g, train->max_grad_norm, out->grad_norm);
     add_updates(g, train, params, grads, count, out->hyper, factor);
     for (size_t i = 0; train->average_last > 0 && i < count; i++)
-        scl_running_mean(g, moment(g, SCL_AVERAGE_PREFIX, params[i]), params[i], out->hyper);
+        scl_running_mean(g, state_of(g, SCL_AVERAGE_PREFIX, params[i]), params[i], out->hyper);
     g->scope = outer;
     return scl_graph_status(g, err);
 }

@@ -6,8 +6,10 @@
 #include "config/run_config.h"
 #include "graph/ops.h"
 
-#define SCL_MOMENT1_PREFIX "optimizer.m."
-#define SCL_MOMENT2_PREFIX "optimizer.v."
+/* Names of the optimizer's states; see average.h for more. */
+#define SCL_OPTIMIZER_PREFIX "optimizer."
+#define SCL_MOMENT1_PREFIX   SCL_OPTIMIZER_PREFIX "m."
+#define SCL_MOMENT2_PREFIX   SCL_OPTIMIZER_PREFIX "v."
 
 typedef struct scl_optimizer_nodes {
     scl_tensor *hyper;     /* input [4]: see scl_optimizer_hyper */

@@ -6,7 +6,7 @@
 #include "eval/evaluator.h"
 #include "graph/dry_device.h"
 #include "plugin/adaptation.h"
-#include "step/average.h"
+#include "step/optimizer.h"
 #include "step/step_plan.h"
 #include "step/stepper.h"
 
@@ -93,11 +93,8 @@ static size_t count_store(const dry_run *r)
         size_t *sum =
             entry->kind == SCL_TENSOR_PARAM
                 ? (param != NULL && param->trained ? &f->trained_weights : &f->frozen_weights)
-            : scl_starts_with(entry->name, SCL_MOMENT1_PREFIX) ||
-                    scl_starts_with(entry->name, SCL_MOMENT2_PREFIX) ||
-                    scl_starts_with(entry->name, SCL_AVERAGE_PREFIX)
-                ? &f->optimizer
-                : &f->accumulated;
+            : scl_starts_with(entry->name, SCL_OPTIMIZER_PREFIX) ? &f->optimizer
+                                                                 : &f->accumulated;
         *sum += entry_bytes(r, entry);
     }
     return f->frozen_weights + f->trained_weights + f->optimizer + f->accumulated;

@@ -5,6 +5,13 @@
 
 #include <pthread.h>
 
+static void skip_without_devices(void)
+{
+    static scl_device_info info;
+    if (scl_devices_list(&info, 1) == 0)
+        skip();
+}
+
 static void devices_have_names(void **state)
 {
     (void)state;
@@ -74,12 +81,10 @@ static void variants_are_told_apart(void **state)
 static void lack_of_memory_is_told_with_a_way_out(void **state)
 {
     (void)state;
-    static scl_device_info info;
     scl_device *device = NULL;
     scl_buffer *buffer = NULL;
     scl_error err = {0};
-    if (scl_devices_list(&info, 1) == 0)
-        skip();
+    skip_without_devices();
     assert_ok(scl_device_open("opencl:0", &device, &test_error));
     assert_fails(device->backend->buffer_create(device, (size_t)3 << 49, &buffer, &err), SCL_DEVICE,
                  err, "1536.0 TiB for a buffer on ");
@@ -99,9 +104,7 @@ static cl_program norm_of(scl_device *device)
 static void a_device_opened_twice_compiles_once(void **state)
 {
     (void)state;
-    static scl_device_info info;
-    if (scl_devices_list(&info, 1) == 0)
-        skip();
+    skip_without_devices();
     scl_device *first = NULL, *second = NULL;
     assert_ok(scl_device_open("opencl:0", &first, &test_error));
     cl_program program = norm_of(first);
@@ -136,9 +139,7 @@ static void *open_and_close(void *unused)
 static void threads_open_and_close_one_device(void **state)
 {
     (void)state;
-    static scl_device_info info;
-    if (scl_devices_list(&info, 1) == 0)
-        skip();
+    skip_without_devices();
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, NULL), 0);
