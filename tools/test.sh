@@ -31,7 +31,7 @@ case "${1-}" in
 --runtime)
     with="tools/runtime.sh ${2:?expected intel, rusticl or oclgrind}"
     case $2 in
-    oclgrind) labels="-R op/test_(ops|widths)" ;;
+    oclgrind) labels="-R op/test_(ops|order|pointwise|random|updates|widths)" ;;
     # its compiler takes minutes for a width, and its markers have no times
     rusticl) labels="$computing -E test_(kill|profile|widths)" ;;
     *) labels="$computing -E test_kill" ;;

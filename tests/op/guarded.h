@@ -192,8 +192,12 @@ static inline void guarded_launch_all(guarded_run *run)
         guarded_launch(run, i);
 }
 
+/* A checker's buffers stay to the end: oclgrind 21.10 takes what it knows of a released one, its
+ * size too, for the next in its place. */
 static inline void guarded_release(guarded_run *run, guarded_buffer *g)
 {
+    if (test_is_checked())
+        return;
     if (g->inner != g->whole)
         run->device->backend->buffer_release(run->device, g->inner);
     run->device->backend->buffer_release(run->device, g->whole);
@@ -209,6 +213,12 @@ static inline void guarded_close(guarded_run *run)
         guarded_release(run, &run->spent[i]);
     free(run->tensors);
     free(run->workspaces);
+}
+
+static inline void assert_all_released(const scl_device *device)
+{
+    if (!test_is_checked())
+        assert_int_equal(device->bytes_in_use, 0);
 }
 
 #endif

@@ -56,6 +56,6 @@ void pair_end(pair *p)
 {
     guarded_close(&p->found);
     guarded_close(&p->expected);
-    assert_int_equal(p->device->bytes_in_use, 0);
-    assert_int_equal(p->reference->bytes_in_use, 0);
+    assert_all_released(p->device);
+    assert_all_released(p->reference);
 }

@@ -59,7 +59,7 @@ static void gradients_are_finite_differences(void **state)
         guarded_close(&run);
         scl_graph_free(b.graph);
     }
-    assert_int_equal(reference->bytes_in_use, 0);
+    assert_all_released(reference);
     scl_device_close(reference);
 }
 
