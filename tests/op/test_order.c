@@ -52,7 +52,7 @@ static void check_order(const char *variant)
     guarded_write(&run, in, x);
     guarded_launch_all(&run);
     float *first = guarded_read(&run, order), *second = guarded_read(&run, again);
-    assert_memory_equal(first, second, 2 * PIXELS * sizeof *first);
+    assert_memory_equal(first, second, 2 * (size_t)PIXELS * sizeof *first);
     for (int row = 0; row < 2; row++)
         check_row(x + row * PIXELS, (const int32_t *)(const void *)first + row * PIXELS);
     guarded_close(&run);
