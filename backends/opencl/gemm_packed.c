@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define BLOCK_ROWS 192 /* of A, packed by a work-item; a multiple of every tile height */
-#define FEW_ROWS   8   /* below: B^T is read in place, once */
+#define FEW_ROWS   8   /* at most: B^T is read in place, once */
 
 /* How B reaches the kernel. */
 typedef enum b_form { B_PACKED, B_IN_PLACE, B_ROWS } b_form;

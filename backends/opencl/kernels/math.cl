@@ -49,7 +49,7 @@ static inline floatV fast_exp2(floatV x)
 
 /* gelu(x) = x P(X <= x), X of the normal distribution, and its derivative P(X <= x) + x f(x), f the
  * density. The tail P(X > u), u = |x| <= 7, is p(u)^-4, p a minimax polynomial (error of the tail
- * 1.3e-8 / max(0.3, u)); f(u) is the tail times the hazard rate, another (error 1.1e-8 / u of f). */
+ * 1.3e-8 / max(0.3, u)); f(u) is the tail times the hazard rate, another (of the slope 1.1e-8). */
 #define NORMAL_OF(T)                                                                               \
     static inline T __attribute__((overloadable)) bounded_abs(T x)                                 \
     {                                                                                              \

@@ -201,19 +201,30 @@ typedef struct {
 #define FETCH(next) prefetch(next.at, 1), next.at += next.step
 #endif
 
-#define FETCHES_B (B_DIRECT && !TRANS_B)
-
-/* For tile t with the panel that follows `passed` others: a column of vectors of B's next panel, if
- * it is packed from rows, then of A's next slice (TRANS_A) or the next block's rows (next_a NULL:
- * these are not in one piece), then nothing new. */
-static inline upcoming choose_upcoming(__global const float *next_a, __global const float *next_b,
-                                       int m, int n, int k, int tiles, int passed, int t)
+/* The slice of B that is packed after that of `panel`: two columns of vectors, or rows of B^T that
+ * are one piece if the slice is all of the depth. */
+#define B_FETCHES (!B_DIRECT ? 0 : TRANS_B ? 1 : 2)
+static inline upcoming after_panel(__global const float *b, int n, int k, int first, int depth,
+                                   int panel, int first_panel, int end_panel)
 {
-    if (FETCHES_B && t < 2)
-        return (upcoming){next_b + t * V, n};
-    int column = (FETCHES_B ? passed * (tiles - 2) + t - 2 : passed * tiles + t) * V;
+    if (TRANS_B)
+        return (upcoming){b + (size_t)(panel + 1) * NR * k, depth == k ? NR : 0};
+    bool last = panel + 1 == end_panel;
+    int row = last ? first + depth : first, column = (last ? first_panel : panel + 1) * NR;
+    return (upcoming){b + (size_t)row * n + column, n};
+}
+
+/* For tile t with the panel that follows `passed` others: B's next panel, if it is packed where it
+ * is used, then a column of vectors of A's next slice (TRANS_A) or the next block's rows (next_a
+ * NULL: these are not in one piece), then nothing new. */
+static inline upcoming choose_upcoming(__global const float *next_a, upcoming next_b, int m, int k,
+                                       int tiles, int passed, int t)
+{
+    if (t < B_FETCHES)
+        return (upcoming){next_b.at + t * V, next_b.step};
+    int column = (passed * (tiles - B_FETCHES) + t - B_FETCHES) * V;
     if (!next_a || column >= tiles * MR)
-        return (upcoming){next_b, 0};
+        return (upcoming){next_b.at, 0};
     return TRANS_A ? (upcoming){next_a + column, m} : (upcoming){next_a + (size_t)column * k, V};
 }
 
@@ -284,12 +295,11 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
 #else
                 B_SPACE const float *from = b + ((size_t)panel * k + first) * NR;
 #endif
-                bool last = panel + 1 == end_panel;
-                __global const float *next_b = b + (size_t)(last ? first + depth : first) * n +
-                                               (last ? first_panel : panel + 1) * NR;
+                upcoming next_b =
+                    after_panel(b, n, k, first, depth, panel, first_panel, end_panel);
                 for (int t = 0; t < tiles; t++) {
                     upcoming next =
-                        choose_upcoming(next_a, next_b, m, n, k, tiles, panel - first_panel, t);
+                        choose_upcoming(next_a, next_b, m, k, tiles, panel - first_panel, t);
                     multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
                                   panel * NR, next);
                 }
@@ -300,6 +310,38 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
     }
 }
 
+/* R rows of x times two rows of y, y_step apart: sums [R][2]. A vector loaded serves one or two
+ * products, and enough sums are under way. */
+#define DOTS(R)                                                                                    \
+    static inline void dots_##R(__global const float *x, __global const float *y, int y_step,      \
+                                int k, __private float *sums)                                      \
+    {                                                                                              \
+        floatV wide[R][2];                                                                         \
+        int l = 0;                                                                                 \
+        _Pragma("unroll") for (int r = 0; r < R; r++) wide[r][0] = wide[r][1] = 0;                 \
+        for (; l + V <= k; l += V) {                                                               \
+            floatV first = vloadV(0, y + l), second = vloadV(0, y + y_step + l);                   \
+            _Pragma("unroll") for (int r = 0; r < R; r++)                                          \
+            {                                                                                      \
+                floatV row = vloadV(0, x + (size_t)r * k + l);                                     \
+                wide[r][0] = fma(row, first, wide[r][0]);                                          \
+                wide[r][1] = fma(row, second, wide[r][1]);                                         \
+            }                                                                                      \
+        }                                                                                          \
+        _Pragma("unroll") for (int r = 0; r < R; r++)                                              \
+        {                                                                                          \
+            sums[2 * r] = sumV(wide[r][0]);                                                        \
+            sums[2 * r + 1] = sumV(wide[r][1]);                                                    \
+            for (int i = l; i < k; i++) {                                                          \
+                sums[2 * r] += x[(size_t)r * k + i] * y[i];                                        \
+                sums[2 * r + 1] += x[(size_t)r * k + i] * y[y_step + i];                           \
+            }                                                                                      \
+        }                                                                                          \
+    }
+DOTS(1)
+DOTS(2)
+DOTS(4)
+
 /* Few rows against W [n, k]: c = act(alpha a[m] . w[n] + bias[n] + residual), W read once. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm_few_rows(__global const float *a_all, __global const float *w_all, __global const float *bias,
@@ -308,21 +350,27 @@ gemm_few_rows(__global const float *a_all, __global const float *w_all, __global
 {
     int first = get_global_id(0) * columns_each, last = min(n, first + columns_each);
     size_t batch = get_global_id(2), c_start = batch * m * n;
-    __global const float *w = w_all + batch * n * k;
+    __global const float *a = a_all + batch * m * k, *w = w_all + batch * n * k;
     output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, act};
-    int whole = k / V * V;
-    for (int column = first; column < last; column++)
-        for (int row = 0; row < m; row++) {
-            __global const float *x = a_all + (batch * m + row) * k, *y = w + (size_t)column * k;
-            floatV wide = 0;
-            for (int l = 0; l < whole; l += V)
-                wide = fma(vloadV(0, x + l), vloadV(0, y + l), wide);
-            float sum = sumV(wide);
-            for (int l = whole; l < k; l++)
-                sum += x[l] * y[l];
-            size_t at = (size_t)row * n + column;
-            float added = o.residual && !takes_slope(act) ? o.residual[at] : 0.0f;
-            o.c[at] = sum * alpha + (bias ? bias[column] : 0) + added;
+    __global const float *before = takes_slope(act) ? 0 : o.residual;
+    for (int column = first; column < last; column += 2)
+        for (int row = 0, rows; row < m; row += rows) {
+            __global const float *x = a + (size_t)row * k, *y = w + (size_t)column * k;
+            int columns = min(2, last - column), y_step = columns > 1 ? k : 0;
+            float sums[8];
+            rows = m - row >= 4 ? 4 : m - row >= 2 ? 2 : 1;
+            if (rows == 4)
+                dots_4(x, y, y_step, k, sums);
+            else if (rows == 2)
+                dots_2(x, y, y_step, k, sums);
+            else
+                dots_1(x, y, y_step, k, sums);
+            for (int i = 0; i < 2 * rows; i++)
+                if (i % 2 < columns) {
+                    int to = column + i % 2;
+                    size_t at = (size_t)(row + i / 2) * n + to;
+                    o.c[at] = sums[i] * alpha + (bias ? bias[to] : 0) + (before ? before[at] : 0);
+                }
         }
     activate(o, 0, m, first, last);
 }
