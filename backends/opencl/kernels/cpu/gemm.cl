@@ -154,10 +154,10 @@ static inline __global const float *addend(output o)
     return !o.begins ? o.c : takes_slope(o.act) ? 0 : o.residual;
 }
 
-/* A tile at C's edge: sums [MR][NR] go where C is, after the last slice finished. */
-static inline void store_edge(__private float *sums, output o, int row, int column)
+/* A tile at C's edge: sums [][NR] go where C is, after the last slice finished. */
+static inline void store_edge(__private float *sums, output o, int row, int end_row, int column)
 {
-    int rows = min(MR, o.m - row), columns = min(NR, o.n - column);
+    int rows = end_row - row, columns = min(NR, o.n - column);
     size_t at = (size_t)row * o.n + column;
     __global const float *before = addend(o);
     for (int r = 0; r < rows; r++, at += o.n) {
@@ -228,37 +228,40 @@ static inline upcoming choose_upcoming(__global const float *next_a, upcoming ne
     return TRANS_A ? (upcoming){next_a + column, m} : (upcoming){next_a + (size_t)column * k, V};
 }
 
-/* The register tile. */
-static inline void multiply_tile(__private const float *a, B_SPACE const float *b, int depth,
-                                 output o, int row, int column, upcoming next)
-{
-    bool whole = row + MR <= o.m && column + NR <= o.n;
-    size_t at = (size_t)row * o.n + column;
-    __global const float *before = addend(o);
-    EACH_ROW(ZERO_ROW)
-    for (int l = 0; l < depth; l++, a += MR, b += NR) {
-        floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
-        EACH_ROW(MULTIPLY_ROW)
-        FETCH(next);
+/* The register tile, or the upper half of one, for the last rows. */
+#define REGISTER_TILE(name, ROWS, EACH)                                                            \
+    static inline void name(__private const float *a, B_SPACE const float *b, int depth, output o, \
+                            int row, int column, upcoming next)                                    \
+    {                                                                                              \
+        bool whole = row + ROWS <= o.m && column + NR <= o.n;                                      \
+        size_t at = (size_t)row * o.n + column;                                                    \
+        __global const float *before = addend(o);                                                  \
+        EACH(ZERO_ROW)                                                                             \
+        for (int l = 0; l < depth; l++, a += MR, b += NR) {                                        \
+            floatV b_low = vloadV(0, b), b_high = vloadV(1, b);                                    \
+            EACH(MULTIPLY_ROW)                                                                     \
+            FETCH(next);                                                                           \
+        }                                                                                          \
+        if (!whole) {                                                                              \
+            float edge[ROWS * NR];                                                                 \
+            EACH(STORE_EDGE)                                                                       \
+            store_edge(edge, o, row, min(o.m, row + ROWS), column);                                \
+            return;                                                                                \
+        }                                                                                          \
+        if (before) {                                                                              \
+            before += at;                                                                          \
+            EACH(ADD_BEFORE)                                                                       \
+        }                                                                                          \
+        if (o.ends && o.bias) {                                                                    \
+            floatV bias_low = vloadV(0, o.bias + column), bias_high = vloadV(1, o.bias + column);  \
+            EACH(ADD_BIAS)                                                                         \
+        }                                                                                          \
+        __global float *to = o.c + at;                                                             \
+        int to_stride = o.n;                                                                       \
+        EACH(STORE_ROW)                                                                            \
     }
-    if (!whole) {
-        float edge[MR * NR];
-        EACH_ROW(STORE_EDGE)
-        store_edge(edge, o, row, column);
-        return;
-    }
-    if (before) {
-        before += at;
-        EACH_ROW(ADD_BEFORE)
-    }
-    if (o.ends && o.bias) {
-        floatV bias_low = vloadV(0, o.bias + column), bias_high = vloadV(1, o.bias + column);
-        EACH_ROW(ADD_BIAS)
-    }
-    __global float *to = o.c + at;
-    int to_stride = o.n;
-    EACH_ROW(STORE_ROW)
-}
+REGISTER_TILE(multiply_tile, MR, EACH_ROW)
+REGISTER_TILE(multiply_half_tile, (MR / 2), EACH_ROW_OF_HALF)
 
 /* Work-item (run of panels, block of tiles_each x MR rows, batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
@@ -300,8 +303,12 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
                 for (int t = 0; t < tiles; t++) {
                     upcoming next =
                         choose_upcoming(next_a, next_b, m, k, tiles, panel - first_panel, t);
-                    multiply_tile(a_block + t * A_TILE(depth), from, depth, o, block + t * MR,
-                                  panel * NR, next);
+                    __private const float *a_tile = a_block + t * A_TILE(depth);
+                    int row = block + t * MR, column = panel * NR;
+                    if (m - row > MR / 2)
+                        multiply_tile(a_tile, from, depth, o, row, column, next);
+                    else
+                        multiply_half_tile(a_tile, from, depth, o, row, column, next);
                 }
             }
             if (o.ends)
