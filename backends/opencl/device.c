@@ -109,6 +109,7 @@ static const cl_op *const implementations[SCL_OP_COUNT] = {
     [SCL_OP_ARGSORT] = &cl_op_argsort,
     [SCL_OP_REORDER] = &cl_op_reorder,
     [SCL_OP_DISTANCE] = &cl_op_distance,
+    [SCL_OP_SWAP] = &cl_op_swap,
     [SCL_OP_IM2COL] = &cl_op_im2col,
     [SCL_OP_COL2IM] = &cl_op_col2im,
     [SCL_OP_GEMM] = &cl_op_gemm,

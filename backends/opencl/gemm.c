@@ -35,6 +35,8 @@ scl_status cl_gemm_epilogue(cl_device *device, const scl_binding *b, const cl_ge
     cl_arg_float(&args, (double)parts->alpha);
     cl_arg_int(&args, p->act);
     cl_arg_int(&args, (int64_t)parts->splits);
+    cl_arg_int(&args, p->swap_rows);
+    cl_arg_int(&args, p->swap_columns);
     cl_work work = {.file = "gemm_epilogue",
                     .kernel = "gemm_epilogue",
                     .global = {(size_t)p->n, (size_t)(p->batch * p->m)},

@@ -31,18 +31,20 @@ static scl_status run_clblast(cl_device *device, void *state, scl_error *err)
     return SCL_OK;
 }
 
-static size_t no_workspace(const cl_device *device, const scl_gemm_attr *attr)
+/* What is stored with swapped axes passes through the epilogue. */
+static size_t clblast_workspace(const cl_device *device, const scl_gemm_attr *p)
 {
     (void)device;
-    (void)attr;
-    return 0;
+    return p->swap_rows == 0 ? 0 : (size_t)(p->batch * p->m * p->n) * sizeof(cl_float);
 }
 
 static scl_status prepare_clblast(cl_device *device, const scl_binding *b, scl_launch *launch,
                                   scl_error *err)
 {
     const scl_gemm_attr *p = &b->node->attr.gemm;
-    const scl_buffer *residual = scl_act_is_backward(p->act) ? NULL : b->inputs[GEMM_RESIDUAL];
+    bool swapped = p->swap_rows != 0, late = swapped || scl_act_is_backward(p->act);
+    const scl_buffer *residual = late ? NULL : b->inputs[GEMM_RESIDUAL];
+    const scl_buffer *product = swapped ? b->workspace : b->outputs[0];
     clblast_call *call = scl_calloc(1, sizeof *call);
     if (call == NULL)
         return scl_out_of_memory(err, sizeof *call, "a matrix product");
@@ -50,13 +52,12 @@ static scl_status prepare_clblast(cl_device *device, const scl_binding *b, scl_l
                            .a = b->inputs[GEMM_A]->mem,
                            .b = b->inputs[GEMM_B]->mem,
                            .residual = residual != NULL ? residual->mem : NULL,
-                           .c = b->outputs[0]->mem};
+                           .c = product->mem};
     SCL_TRY(cl_launch_add_call(launch, "CLBlastSgemm", run_clblast, call, err));
-    bool finished = b->inputs[GEMM_BIAS] == NULL && p->act == SCL_ACT_NONE;
-    const cl_gemm_parts parts = {
-        b->outputs[0], scl_act_is_backward(p->act) ? b->inputs[GEMM_RESIDUAL] : NULL, 1, 1};
+    bool finished = b->inputs[GEMM_BIAS] == NULL && p->act == SCL_ACT_NONE && !swapped;
+    const cl_gemm_parts parts = {product, late ? b->inputs[GEMM_RESIDUAL] : NULL, 1, 1};
     return finished ? SCL_OK : cl_gemm_epilogue(device, b, &parts, launch, err);
 }
 
 const cl_gemm_provider cl_gemm_clblast = {
-    .name = "clblast", .workspace = no_workspace, .prepare = prepare_clblast};
+    .name = "clblast", .workspace = clblast_workspace, .prepare = prepare_clblast};

@@ -12,7 +12,7 @@ typedef enum b_form { B_PACKED, B_IN_PLACE, B_ROWS } b_form;
 
 static b_form choose_form(const scl_gemm_attr *p)
 {
-    if (p->trans_b && !p->trans_a && p->m <= FEW_ROWS)
+    if (p->trans_b && !p->trans_a && p->m <= FEW_ROWS && p->swap_rows == 0)
         return B_ROWS;
     /* one row block passes over B once: packing it elsewhere first would only add a pass */
     return p->m <= BLOCK_ROWS ? B_IN_PLACE : B_PACKED;
@@ -49,35 +49,55 @@ static scl_status pack_b(cl_device *device, const scl_binding *b, scl_launch *la
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
-/* What a work-item does: a block of `tiles` register tiles by a run of `panels`. */
+/* What a work-item does: a block of `rows` by a run of `panels`. */
 typedef struct share {
-    size_t tiles, panels, blocks, runs;
+    size_t rows, panels, blocks, runs;
 } share;
 
 /* In products of a tile with a panel: packing the tile's rows of A; packing the panel. */
 #define PACK_A_COST 0.3
 #define PACK_B_COST 0.5
 
-/* Of the shares that fit the cache, the one that lets the busiest core do least. */
+/* What the busiest core does. */
+static double load_of(const cl_device *device, const scl_gemm_attr *p, share s)
+{
+    size_t tile = (size_t)device->tuning.gemm_rows, tiles = cl_ceil_div((size_t)p->m, tile);
+    double panel_cost = choose_form(p) == B_IN_PLACE ? PACK_B_COST : 0;
+    double turns =
+        (double)cl_ceil_div(s.blocks * s.runs * (size_t)p->batch, device->base.info.compute_units);
+    double height = fmin((double)cl_ceil_div(s.rows, tile), (double)tiles);
+    double width = (double)s.panels;
+    return turns * (height * (width + PACK_A_COST) + panel_cost * width);
+}
+
+/* Of the shares with blocks of `rows`, and `best`, the one with the least load. */
+static void weigh_shares(const cl_device *device, const scl_gemm_attr *p, size_t rows, share *best)
+{
+    size_t panels = cl_ceil_div((size_t)p->n, panel_width(device));
+    size_t most = 4 * device->base.info.compute_units;
+    for (size_t wanted = 1; wanted <= most && wanted <= panels; wanted++) {
+        share s = {.rows = rows,
+                   .panels = cl_ceil_div(panels, wanted),
+                   .blocks = cl_ceil_div((size_t)p->m, rows)};
+        s.runs = cl_ceil_div(panels, s.panels);
+        if (best->rows == 0 || load_of(device, p, s) < load_of(device, p, *best))
+            *best = s;
+    }
+}
+
+/* Blocks fit the cache; those of swapped rows divide them. */
 static share choose_share(const cl_device *device, const scl_gemm_attr *p)
 {
-    size_t rows = (size_t)device->tuning.gemm_rows, cores = device->base.info.compute_units;
-    size_t tiles = cl_ceil_div((size_t)p->m, rows), batch = (size_t)p->batch;
-    size_t panels = cl_ceil_div((size_t)p->n, panel_width(device));
-    size_t most = BLOCK_ROWS / rows, least = most > 1 ? most / 2 : 1;
-    double best_load = HUGE_VAL, panel_cost = choose_form(p) == B_IN_PLACE ? PACK_B_COST : 0;
     share best = {0};
-    for (size_t t = most; t >= least; t--)
-        for (size_t wanted = 1; wanted <= 4 * cores && wanted <= panels; wanted++) {
-            size_t blocks = cl_ceil_div(tiles, t), each = cl_ceil_div(panels, wanted);
-            size_t runs = cl_ceil_div(panels, each);
-            double turns = (double)cl_ceil_div(blocks * runs * batch, cores);
-            double height = (double)(t < tiles ? t : tiles), width = (double)each;
-            double load = turns * (height * (width + PACK_A_COST) + panel_cost * width);
-            if (load < best_load)
-                best = (share){t, each, blocks, runs};
-            best_load = fmin(load, best_load);
-        }
+    size_t tile = (size_t)device->tuning.gemm_rows, least = BLOCK_ROWS / 2, swapped = 1;
+    if (p->swap_rows != 0) {
+        while ((size_t)p->swap_rows % swapped != 0 || (size_t)p->swap_rows / swapped > BLOCK_ROWS)
+            swapped++;
+        weigh_shares(device, p, (size_t)p->swap_rows / swapped, &best);
+        return best;
+    }
+    for (size_t rows = BLOCK_ROWS; rows >= least; rows -= tile)
+        weigh_shares(device, p, rows, &best);
     return best;
 }
 
@@ -137,8 +157,10 @@ static scl_status prepare_packed(cl_device *device, const scl_binding *b, scl_la
     cl_args args = {0};
     arg_operands(&args, b, form == B_PACKED ? b->workspace : b->inputs[GEMM_B]);
     cl_arg_int(&args, (int64_t)s.panels);
-    cl_arg_int(&args, (int64_t)s.tiles);
+    cl_arg_int(&args, (int64_t)s.rows);
     cl_arg_int(&args, (int64_t)rounded_up(cl_ceil_div(k, slices), 16));
+    cl_arg_int(&args, p->swap_rows);
+    cl_arg_int(&args, p->swap_columns);
     cl_work work = {.file = "cpu/gemm",
                     .kernel = "gemm",
                     .options = options,

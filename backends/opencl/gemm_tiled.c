@@ -106,6 +106,8 @@ static scl_status prepare_tiled(cl_device *device, const scl_binding *b, scl_lau
     cl_arg_int(&args, p->act);
     cl_arg_int(&args, (int64_t)t.splits);
     cl_arg_int(&args, (int64_t)each);
+    cl_arg_int(&args, p->swap_rows);
+    cl_arg_int(&args, p->swap_columns);
     cl_work work = {.file = matrix ? "gemm_matrix" : "gemm_tiled",
                     .kernel = matrix ? "gemm_matrix" : "gemm_tiled",
                     .options = options,

@@ -166,7 +166,7 @@ typedef struct cl_op {
 } cl_op;
 
 extern const cl_op cl_op_unary, cl_op_binary, cl_op_broadcast, cl_op_pointwise;
-extern const cl_op cl_op_sum, cl_op_slice, cl_op_pad, cl_op_concat;
+extern const cl_op cl_op_sum, cl_op_slice, cl_op_pad, cl_op_concat, cl_op_swap;
 extern const cl_op cl_op_cumsum, cl_op_argsort, cl_op_reorder, cl_op_distance;
 extern const cl_op cl_op_im2col, cl_op_col2im;
 extern const cl_op cl_op_gemm;

@@ -115,6 +115,25 @@ static scl_status prepare_pad(cl_device *device, const scl_binding *b, scl_launc
     return add_copy(device, launch, b->inputs[0], b->outputs[0], &copy, err);
 }
 
+static scl_status prepare_swap(cl_device *device, const scl_binding *b, scl_launch *launch,
+                               scl_error *err)
+{
+    const scl_axis_attr *a = &b->node->attr.axis;
+    int64_t values = a->outer * a->size * a->count * a->inner;
+    cl_args args = {0};
+    cl_arg_buffer(&args, b->inputs[0]);
+    cl_arg_buffer(&args, b->outputs[0]);
+    cl_arg_int(&args, a->size);
+    cl_arg_int(&args, a->count);
+    cl_arg_int(&args, a->inner);
+    cl_arg_long(&args, values);
+    cl_work work = {.file = "shape",
+                    .kernel = "swap",
+                    .global = {cl_ceil_div((size_t)values, (size_t)device->tuning.stretch)},
+                    .local = {(size_t)device->tuning.chunk_items}};
+    return cl_launch_add(device, launch, &work, &args, err);
+}
+
 static scl_status prepare_concat(cl_device *device, const scl_binding *b, scl_launch *launch,
                                  scl_error *err)
 {
@@ -205,8 +224,6 @@ static scl_status prepare_col2im(cl_device *device, const scl_binding *b, scl_la
     size_t band = band_rows(device, p, patches->dim[0]);
     cl_args args = {0};
     arg_patches(&args, b, patches);
-    cl_arg_buffer(&args, b->inputs[1]);
-    cl_arg_int(&args, p->act);
     if (device->tuning.cpu_kernels)
         cl_arg_int(&args, (int64_t)band);
     return add_patch(device, b, launch, "col2im", (size_t)p->channels,
@@ -215,6 +232,7 @@ static scl_status prepare_col2im(cl_device *device, const scl_binding *b, scl_la
 }
 
 const cl_op cl_op_sum = {.prepare = prepare_sum, .workspace = sum_workspace};
+const cl_op cl_op_swap = {.prepare = prepare_swap};
 const cl_op cl_op_slice = {.prepare = prepare_slice};
 const cl_op cl_op_pad = {.prepare = prepare_pad};
 const cl_op cl_op_concat = {.prepare = prepare_concat};

@@ -12,6 +12,16 @@ static double combine(double x, double residual, int32_t act)
     return reference_activate(x + residual, act);
 }
 
+/* Where a value of C is stored. */
+static int64_t place(const scl_gemm_attr *p, int64_t row, int64_t column)
+{
+    int64_t rows = p->swap_rows, columns = p->swap_columns;
+    if (rows == 0)
+        return row * p->n + column;
+    int64_t run = (row / rows * (p->n / columns) + column / columns) * rows + row % rows;
+    return run * columns + column % columns;
+}
+
 void reference_gemm(const reference_args *a)
 {
     const scl_gemm_attr *p = &a->node->attr.gemm;
@@ -24,7 +34,7 @@ void reference_gemm(const reference_args *a)
                 for (int64_t k = 0; k < p->k; k++)
                     sum += (p->trans_a ? A[k * p->m + m] : A[m * p->k + k]) *
                            (p->trans_b ? B[n * p->k + k] : B[k * p->n + n]);
-                int64_t at = (b * p->m + m) * p->n + n;
+                int64_t at = place(p, b * p->m + m, n);
                 sum = (double)p->alpha * sum + (bias ? bias[n] : 0);
                 a->out[0][at] = combine(sum, residual ? residual[at] : 0, p->act);
             }

@@ -48,6 +48,17 @@ void reference_pad(const reference_args *a)
                run);
 }
 
+void reference_swap(const reference_args *a)
+{
+    const scl_axis_attr *p = &a->node->attr.axis;
+    size_t run = (size_t)p->inner * sizeof(double);
+    for (int64_t o = 0; o < p->outer; o++)
+        for (int64_t i = 0; i < p->size; i++)
+            for (int64_t j = 0; j < p->count; j++)
+                memcpy(a->out[0] + ((o * p->count + j) * p->size + i) * p->inner,
+                       a->in[0] + ((o * p->size + i) * p->count + j) * p->inner, run);
+}
+
 void reference_concat(const reference_args *a)
 {
     const scl_axis_attr *p = &a->node->attr.axis;
@@ -107,8 +118,4 @@ void reference_col2im(const reference_args *a)
     FOR_EACH_PATCH_ELEMENT(w, index, pixel)
     if (pixel >= 0)
         a->out[0][pixel] += a->in[0][index];
-    const double *bias = a->in[1];
-    for (int64_t i = 0; i < reference_count(a->node->outputs[0]); i++)
-        a->out[0][i] =
-            reference_activate(a->out[0][i] + (bias ? bias[i % w.p->channels] : 0), w.p->act);
 }

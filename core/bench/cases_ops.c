@@ -111,7 +111,7 @@ static scl_tensor *col2im(scl_graph *g, const scl_bench_setup *s, bool needs_gra
 {
     int64_t grid = scl_sam_grid(&s->config), columns = 9 * s->config.prompt_embed_dim;
     scl_tensor *x = activations(g, "x", SCL_SHAPE(s->batch, grid, grid, columns), needs_grad);
-    return scl_col2im(g, x, NULL, grid, grid, 3, 1, 1);
+    return scl_col2im(g, x, grid, grid, 3, 1, 1);
 }
 
 static scl_status open_op(const scl_bench_setup *setup, const void *what, scl_bench_work *work,

@@ -65,8 +65,6 @@ static int32_t *activation_in(scl_node *node)
     switch (node->op) {
     case SCL_OP_GEMM:
         return &node->attr.gemm.act;
-    case SCL_OP_COL2IM:
-        return &node->attr.patch.act;
     case SCL_OP_LAYER_NORM:
         return &node->attr.norm.act;
     default:
@@ -101,6 +99,22 @@ static scl_tensor *residual_of(const scl_node *node, const scl_tensor *seen)
     return other != seen && scl_shape_equal(other->shape, seen->shape) ? other : NULL;
 }
 
+/* A product, without a residual, whose result is swapped in runs that no panel of a device, of up
+ * to 32 columns, lies across, is stored that way. */
+#define SWAPPED_COLUMNS 32
+static bool fold_swap(scl_node *product, const scl_node *swap)
+{
+    scl_gemm_attr *p = &product->attr.gemm;
+    const scl_axis_attr *a = &swap->attr.axis;
+    bool fits = p->swap_rows == 0 && p->m % a->size == 0 && p->n == a->count * a->inner &&
+                a->inner % SWAPPED_COLUMNS == 0;
+    if (fits) {
+        p->swap_rows = a->size;
+        p->swap_columns = a->inner;
+    }
+    return fits;
+}
+
 static void fold_reader(fuser *f, scl_node *before)
 {
     int32_t *folded = activation_in(before);
@@ -112,7 +126,10 @@ static void fold_reader(fuser *f, scl_node *before)
     if (node == NULL)
         return;
     int32_t act = activation_of(node->op);
-    if (node->op == SCL_OP_ADD || scl_act_is_backward(act)) {
+    if (node->op == SCL_OP_SWAP) {
+        if (!product || !fold_swap(before, node))
+            return;
+    } else if (node->op == SCL_OP_ADD || scl_act_is_backward(act)) {
         scl_tensor *residual = product ? residual_of(node, seen) : NULL;
         if (residual == NULL)
             return;

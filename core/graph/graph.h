@@ -76,11 +76,14 @@ static inline bool scl_act_is_backward(int32_t act)
 /* The attributes below have no padding bytes: the frozen prefix is signed by their bytes. */
 
 /* C[batch,m,n] = act(alpha * op(A) op(B) + bias[n] + residual[batch,m,n]), or
- * (alpha * op(A) op(B) + bias[n]) * slope(residual[batch,m,n]). */
+ * (alpha * op(A) op(B) + bias[n]) * slope(residual[batch,m,n]). With swap_rows not 0, C is stored
+ * with the middle axes of [batch * m / swap_rows, swap_rows, n / swap_columns, swap_columns]
+ * swapped, and so is the residual. */
 typedef struct scl_gemm_attr {
     int64_t batch, m, n, k;
-    int32_t trans_a, trans_b; /* 0 or 1 */
-    int32_t act;              /* scl_activation */
+    int64_t swap_rows, swap_columns; /* they divide m and n */
+    int32_t trans_a, trans_b;        /* 0 or 1 */
+    int32_t act;                     /* scl_activation */
     float alpha;
 } scl_gemm_attr;
 
@@ -97,9 +100,7 @@ typedef struct scl_attention_attr {
 
 typedef struct scl_patch_attr {
     int64_t height, width, channels; /* of the image side */
-    int64_t kernel, stride;
-    int32_t pad;
-    int32_t act; /* col2im: scl_activation, relu or gelu of the sum and the bias */
+    int64_t kernel, stride, pad;
 } scl_patch_attr;
 
 typedef struct scl_norm_attr {
@@ -109,7 +110,8 @@ typedef struct scl_norm_attr {
 
 typedef struct scl_axis_attr {
     int64_t outer, size, inner; /* the shape around one axis (or a run of axes) */
-    int64_t start, count;       /* slice and pad; start 1: cumsum from the end, reorder back */
+    int64_t start, count;       /* slice and pad; start 1: cumsum from the end, reorder back;
+                                 * swap: count, the axis after `size` */
     int64_t axis;
 } scl_axis_attr;
 

@@ -47,6 +47,8 @@ scl_tensor *scl_slice(scl_graph *g, scl_tensor *x, int axis, int64_t start, int6
 /* Zeros around x so that it becomes rows start.. of an axis of `size`. */
 scl_tensor *scl_pad(scl_graph *g, scl_tensor *x, int axis, int64_t start, int64_t size);
 scl_tensor *scl_concat(scl_graph *g, scl_tensor *const *xs, int count, int axis);
+/* [A,B,C,D] -> [A,C,B,D] (torch.Tensor.transpose(1, 2)). */
+scl_tensor *scl_swap(scl_graph *g, scl_tensor *x);
 
 /* ---- ops_order.c: the last axis */
 /* int32 indices of x's values, the largest first, NaN before all; equal values in their order.
@@ -70,9 +72,9 @@ scl_tensor *scl_distance(scl_graph *g, scl_tensor *x);
 /* [B,H,W,C] -> [B,OH,OW,C*k*k] with columns in (c, ky, kx) order, the order of PyTorch's conv
  * weights [O, C, k, k]; OH = (H + 2 pad - k) / stride + 1. */
 scl_tensor *scl_im2col(scl_graph *g, scl_tensor *x, int64_t kernel, int64_t stride, int64_t pad);
-/* The adjoint, and to each pixel a bias [C], or NULL: [B,OH,OW,C*k*k] -> [B,H,W,C]. */
-scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, scl_tensor *bias, int64_t height, int64_t width,
-                       int64_t kernel, int64_t stride, int64_t pad);
+/* The adjoint: [B,OH,OW,C*k*k] -> [B,H,W,C]. */
+scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, int64_t height, int64_t width, int64_t kernel,
+                       int64_t stride, int64_t pad);
 /* w [O, C, k, k], bias [O] or NULL -> [B,OH,OW,O] (torch.nn.Conv2d). */
 scl_tensor *scl_conv2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *bias, int64_t stride,
                        int64_t pad);
@@ -83,6 +85,9 @@ scl_tensor *scl_conv_transpose2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl
 /* 2-D or batched 3-D: alpha op(a) op(b), op transposing the last two axes when asked. */
 scl_tensor *scl_matmul(scl_graph *g, scl_tensor *a, scl_tensor *b, bool trans_a, bool trans_b,
                        float alpha);
+/* The same plus bias [n] or NULL. */
+scl_tensor *scl_matmul_bias(scl_graph *g, scl_tensor *a, scl_tensor *b, scl_tensor *bias,
+                            bool trans_a, bool trans_b, float alpha);
 /* alpha x W^T + bias: x [..., in], w [out, in], bias [out] or NULL -> [..., out]. */
 scl_tensor *scl_linear(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *bias, float alpha);
 

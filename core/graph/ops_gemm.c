@@ -4,6 +4,12 @@
 scl_tensor *scl_matmul(scl_graph *g, scl_tensor *a, scl_tensor *b, bool trans_a, bool trans_b,
                        float alpha)
 {
+    return scl_matmul_bias(g, a, b, NULL, trans_a, trans_b, alpha);
+}
+
+scl_tensor *scl_matmul_bias(scl_graph *g, scl_tensor *a, scl_tensor *b, scl_tensor *bias,
+                            bool trans_a, bool trans_b, float alpha)
+{
     if (a == NULL || b == NULL)
         return NULL;
     int nd = a->shape.ndim;
@@ -17,13 +23,14 @@ scl_tensor *scl_matmul(scl_graph *g, scl_tensor *a, scl_tensor *b, bool trans_a,
         attr.m = da[trans_a ? 1 : 0];
         attr.k = da[trans_a ? 0 : 1];
         attr.n = db[trans_b ? 0 : 1];
-        fits = db[trans_b ? 1 : 0] == attr.k;
+        fits = db[trans_b ? 1 : 0] == attr.k &&
+               (bias == NULL || scl_shape_count(bias->shape) == attr.n);
     }
     if (!fits)
         return scl_graph_fail(g, "matmul: %s%s does not fit %s%s", scl_shape_text(a->shape, s),
                               trans_a ? " transposed" : "", scl_shape_text(b->shape, t),
                               trans_b ? " transposed" : "");
-    scl_tensor *inputs[4] = {a, b, NULL, NULL};
+    scl_tensor *inputs[4] = {a, b, bias, NULL};
     scl_node *node = scl_node_add(g, SCL_OP_GEMM, inputs, 4, 1);
     if (node != NULL)
         node->attr.gemm = attr;

@@ -35,6 +35,7 @@ SCL_GRAD(slice);
 SCL_GRAD(pad);
 SCL_GRAD(concat);
 SCL_GRAD(reorder);
+SCL_GRAD(swap);
 SCL_GRAD(im2col);
 SCL_GRAD(col2im);
 SCL_GRAD(gemm);

@@ -19,13 +19,13 @@ scl_tensor *scl_im2col(scl_graph *g, scl_tensor *x, int64_t kernel, int64_t stri
                                             .channels = s.dim[3],
                                             .kernel = kernel,
                                             .stride = stride,
-                                            .pad = (int32_t)pad};
+                                            .pad = pad};
     return scl_node_output(g, node, 0, SCL_F32,
                            SCL_SHAPE(s.dim[0], oh, ow, s.dim[3] * kernel * kernel));
 }
 
-scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, scl_tensor *bias, int64_t height, int64_t width,
-                       int64_t kernel, int64_t stride, int64_t pad)
+scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, int64_t height, int64_t width, int64_t kernel,
+                       int64_t stride, int64_t pad)
 {
     if (x == NULL)
         return NULL;
@@ -37,18 +37,14 @@ scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, scl_tensor *bias, int64_t he
         (width + 2 * pad - kernel) / stride + 1 != s.dim[2])
         return scl_graph_fail(g, "col2im: patches %s do not cover %lld x %lld",
                               scl_shape_text(s, text), (long long)height, (long long)width);
-    if (bias != NULL && scl_shape_count(bias->shape) != s.dim[3] / area)
-        return scl_graph_fail(g, "col2im: a bias %s for %lld channels",
-                              scl_shape_text(bias->shape, text), (long long)(s.dim[3] / area));
-    scl_tensor *inputs[2] = {x, bias};
-    scl_node *node = scl_node_add(g, SCL_OP_COL2IM, inputs, 2, 1);
+    scl_node *node = scl_node_add(g, SCL_OP_COL2IM, &x, 1, 1);
     if (node != NULL)
         node->attr.patch = (scl_patch_attr){.height = height,
                                             .width = width,
                                             .channels = s.dim[3] / area,
                                             .kernel = kernel,
                                             .stride = stride,
-                                            .pad = (int32_t)pad};
+                                            .pad = pad};
     return scl_node_output(g, node, 0, SCL_F32,
                            SCL_SHAPE(s.dim[0], height, width, s.dim[3] / area));
 }
@@ -56,16 +52,13 @@ scl_tensor *scl_col2im(scl_graph *g, scl_tensor *x, scl_tensor *bias, int64_t he
 SCL_GRAD(im2col)
 {
     const scl_patch_attr *p = &node->attr.patch;
-    dx[0] = scl_col2im(g, dy[0], NULL, p->height, p->width, p->kernel, p->stride, p->pad);
+    dx[0] = scl_col2im(g, dy[0], p->height, p->width, p->kernel, p->stride, p->pad);
 }
 
 SCL_GRAD(col2im)
 {
     const scl_patch_attr *p = &node->attr.patch;
-    if (scl_wants(node, 1))
-        dx[1] = scl_sum_to(g, dy[0], node->inputs[1]->shape);
-    if (scl_wants(node, 0))
-        dx[0] = scl_im2col(g, dy[0], p->kernel, p->stride, p->pad);
+    dx[0] = scl_im2col(g, dy[0], p->kernel, p->stride, p->pad);
 }
 
 scl_tensor *scl_conv2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *bias, int64_t stride,
@@ -89,11 +82,16 @@ scl_tensor *scl_conv_transpose2d(scl_graph *g, scl_tensor *x, scl_tensor *w, scl
     scl_shape s = w->shape, in = x->shape;
     if (s.ndim != 4 || s.dim[2] != s.dim[3] || in.ndim != 4 || in.dim[3] != s.dim[0])
         return scl_graph_fail(g, "conv_transpose2d: the weight does not fit its input");
-    int64_t k = s.dim[2], columns = s.dim[1] * k * k;
-    int64_t rows = in.dim[0] * in.dim[1] * in.dim[2];
-    scl_tensor *flat = scl_reshape(g, w, SCL_SHAPE(s.dim[0], columns));
-    scl_tensor *y =
-        scl_matmul(g, scl_reshape(g, x, SCL_SHAPE(rows, s.dim[0])), flat, false, false, 1);
-    y = scl_reshape(g, y, SCL_SHAPE(in.dim[0], in.dim[1], in.dim[2], columns));
-    return scl_col2im(g, y, bias, in.dim[1] * k, in.dim[2] * k, k, k, 0);
+    int64_t k = s.dim[2], size = k * k, out = s.dim[1], lines = in.dim[0] * in.dim[1];
+    /* columns in (ky, kx, c) order, so that pixels of a line are neighbours for each ky */
+    scl_tensor *columns = scl_swap(g, scl_reshape(g, w, SCL_SHAPE(s.dim[0], out, size, 1)));
+    if (bias != NULL) {
+        bias = scl_broadcast(g, scl_reshape(g, bias, SCL_SHAPE(1, out)), SCL_SHAPE(size, out));
+        bias = scl_reshape(g, bias, SCL_SHAPE(size * out));
+    }
+    scl_tensor *y = scl_matmul_bias(g, scl_reshape(g, x, SCL_SHAPE(lines * in.dim[2], s.dim[0])),
+                                    scl_reshape(g, columns, SCL_SHAPE(s.dim[0], size * out)), bias,
+                                    false, false, 1);
+    y = scl_swap(g, scl_reshape(g, y, SCL_SHAPE(lines, in.dim[2], k, k * out)));
+    return scl_reshape(g, y, SCL_SHAPE(in.dim[0], in.dim[1] * k, in.dim[2] * k, out));
 }

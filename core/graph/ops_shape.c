@@ -216,3 +216,25 @@ SCL_GRAD(concat)
         start += size;
     }
 }
+
+scl_tensor *scl_swap(scl_graph *g, scl_tensor *x)
+{
+    if (x == NULL)
+        return NULL;
+    char s[SCL_SHAPE_TEXT];
+    if (x->shape.ndim != 4)
+        return scl_graph_fail(g, "swap: expected four axes, found %s", scl_shape_text(x->shape, s));
+    const int64_t *d = x->shape.dim;
+    scl_node *node = scl_node_add(g, SCL_OP_SWAP, &x, 1, 1);
+    if (node == NULL)
+        return NULL;
+    node->attr.axis =
+        (scl_axis_attr){.outer = d[0], .size = d[1], .count = d[2], .inner = d[3], .axis = 1};
+    return scl_node_output(g, node, 0, x->dtype, SCL_SHAPE(d[0], d[2], d[1], d[3]));
+}
+
+SCL_GRAD(swap)
+{
+    (void)node;
+    dx[0] = scl_swap(g, dy[0]);
+}

@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* Padding would have any bytes, and the signature with it. */
-_Static_assert(sizeof(scl_gemm_attr) == 4 * 8 + 4 * 4, "the attributes of gemm have padding");
+_Static_assert(sizeof(scl_gemm_attr) == 6 * 8 + 4 * 4, "the attributes of gemm have padding");
 _Static_assert(sizeof(scl_attention_attr) == 11 * 8, "the attributes of attention have padding");
-_Static_assert(sizeof(scl_patch_attr) == 5 * 8 + 2 * 4, "the attributes of patches have padding");
+_Static_assert(sizeof(scl_patch_attr) == 6 * 8, "the attributes of patches have padding");
 _Static_assert(sizeof(scl_norm_attr) == 2 * 4, "the attributes of a norm have padding");
 _Static_assert(sizeof(scl_axis_attr) == 6 * 8, "the attributes of an axis have padding");
 _Static_assert(sizeof(scl_random_attr) == 2 * 8, "the attributes of random values have padding");

@@ -6,15 +6,22 @@
 
 typedef struct shape {
     int64_t batch, m, n, k;
+    int64_t swap_rows, swap_columns; /* scl_gemm_attr; 0: C as it is */
 } shape;
 
 /* The packed kernels take slices of 384 and blocks of up to 192 rows, and activate 256 columns at a
  * time; below 9 rows W is read in place, below 193 rows B is. The tiled ones have tiles of 32 to
  * 128 rows and columns, and cut a depth of 256 and more where groups are few. */
-static const shape shapes[] = {{1, 13, 35, 7},    {2, 65, 33, 49},   {1, 5, 37, 401},
-                               {2, 23, 37, 413},  {2, 197, 67, 405}, {1, 205, 40, 1161},
-                               {3, 24, 64, 32},   {1, 14, 613, 9},   {1, 1, 1, 1},
-                               {1, 150, 141, 35}, {1, 60, 270, 20},  {1, 130, 20, 33}};
+#define PLAIN(batch, m, n, k)                                                                      \
+    {                                                                                              \
+        batch, m, n, k, 0, 0                                                                       \
+    }
+static const shape shapes[] = {
+    PLAIN(1, 13, 35, 7),    PLAIN(2, 65, 33, 49),     PLAIN(1, 5, 37, 401),
+    PLAIN(2, 23, 37, 413),  PLAIN(2, 197, 67, 405),   PLAIN(1, 205, 40, 1161),
+    PLAIN(3, 24, 64, 32),   PLAIN(1, 14, 613, 9),     PLAIN(1, 1, 1, 1),
+    PLAIN(1, 150, 141, 35), PLAIN(1, 60, 270, 20),    PLAIN(1, 130, 20, 33),
+    {2, 14, 64, 33, 7, 32}, {1, 10, 192, 401, 5, 96}, {1, 402, 96, 20, 201, 32}};
 
 static scl_tensor *input(scl_graph *g, const char *name, scl_shape size)
 {
@@ -32,14 +39,16 @@ static scl_tensor *build(scl_graph *g, shape s, int form, int32_t act, bool resi
     node->inputs[2] = residual ? input(g, "bias", SCL_SHAPE(s.n)) : NULL;
     node->inputs[3] = residual ? input(g, "residual", SCL_SHAPE(s.batch, s.m, s.n)) : NULL;
     node->attr.gemm.act = act;
+    node->attr.gemm.swap_rows = s.swap_rows;
+    node->attr.gemm.swap_columns = s.swap_columns;
     return y;
 }
 
 static void check(pair *p, shape s, int form, int32_t act, bool residual)
 {
     char what[128];
-    snprintf(what, sizeof what, "batch %d, %d x %d x %d, form %d, act %d, residual %d",
-             (int)s.batch, (int)s.m, (int)s.n, (int)s.k, form, act, residual);
+    snprintf(what, sizeof what, "batch %d, %d x %d x %d, swapped %d, form %d, act %d, residual %d",
+             (int)s.batch, (int)s.m, (int)s.n, (int)s.k, (int)s.swap_rows, form, act, residual);
     scl_graph *g = scl_graph_create(&test_error);
     scl_tensor *y = build(g, s, form, act, residual);
     assert_ok(scl_graph_status(g, &test_error));

@@ -5,12 +5,23 @@
 typedef struct {
     __global float *c;
     __global const float *bias, *residual;
-    int act;
+    int n, act;
     float alpha;
+    int swap_rows, swap_columns;
 } product;
 
-static inline void finish(product p, size_t at, int column, float x)
+/* Where a value of C is: scl_gemm_attr. */
+static inline size_t place(product p, int row, int column)
 {
+    if (p.swap_rows == 0)
+        return (size_t)row * p.n + column;
+    size_t group = (size_t)(row / p.swap_rows) * (p.n / p.swap_columns) + column / p.swap_columns;
+    return (group * p.swap_rows + row % p.swap_rows) * p.swap_columns + column % p.swap_columns;
+}
+
+static inline void finish(product p, int row, int column, float x)
+{
+    size_t at = place(p, row, column);
     x = p.alpha * x + (p.bias ? p.bias[column] : 0.0f);
     if (p.act == ACT_RELU_BACKWARD)
         x = p.residual[at] > 0.0f ? x : 0.0f;

@@ -82,7 +82,8 @@ REGISTERS void multiply(float sum[MI][NI][4], __local const float *a_tile,
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 gemm_matrix(__global const float *a_all, __global const float *b_all, __global const float *bias,
             __global const float *residual_all, __global float *c_all, __global float *parts, int m,
-            int n, int k, float alpha, int act, int splits, int k_each)
+            int n, int k, float alpha, int act, int splits, int k_each, int swap_rows,
+            int swap_columns)
 {
     __local float4 a_tiles[2][A_FLOATS / 4], b_tiles[2][B_FLOATS / 4];
     int item = get_local_id(0), warp = item / WARP, g = LANE_ROW(item), t = LANE_COLUMN(item);
@@ -107,7 +108,8 @@ gemm_matrix(__global const float *a_all, __global const float *b_all, __global c
                  row, column, g, t);
     }
     size_t begin = (size_t)batch * m * n;
-    product p = {c_all + begin, bias, residual_all ? residual_all + begin : 0, act, alpha};
+    __global const float *residual = residual_all ? residual_all + begin : 0;
+    product p = {c_all + begin, bias, residual, n, act, alpha, swap_rows, swap_columns};
     EACH (i, MI)
         EACH (j, NI)
             EACH (e, 4) {
@@ -118,6 +120,6 @@ gemm_matrix(__global const float *a_all, __global const float *b_all, __global c
                 if (splits > 1)
                     parts[((size_t)part * m + y) * n + x] = sum[i][j][e];
                 else
-                    finish(p, (size_t)y * n + x, x, sum[i][j][e]);
+                    finish(p, y, x, sum[i][j][e]);
             }
 }

@@ -65,7 +65,8 @@ SLICE(b, TN, TRANS_B)
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 gemm_tiled(__global const float *a_all, __global const float *b_all, __global const float *bias,
            __global const float *residual_all, __global float *c_all, __global float *parts, int m,
-           int n, int k, float alpha, int act, int splits, int k_each)
+           int n, int k, float alpha, int act, int splits, int k_each, int swap_rows,
+           int swap_columns)
 {
     __local float4 a_tile[KT * ROW(TM) / 4], b_tile[KT * ROW(TN) / 4];
     int item = get_local_id(0), tx = item % SIDE, ty = item / SIDE;
@@ -98,7 +99,8 @@ gemm_tiled(__global const float *a_all, __global const float *b_all, __global co
         }
     }
     size_t begin = (size_t)batch * m * n;
-    product p = {c_all + begin, bias, residual_all ? residual_all + begin : 0, act, alpha};
+    __global const float *residual = residual_all ? residual_all + begin : 0;
+    product p = {c_all + begin, bias, residual, n, act, alpha, swap_rows, swap_columns};
     for (int r = 0; r < RM; r++)
         for (int c = 0; c < RN; c++) {
             int i = row + ROW_OF(r), j = column + COLUMN_OF(c);
@@ -107,6 +109,6 @@ gemm_tiled(__global const float *a_all, __global const float *b_all, __global co
             if (splits > 1)
                 parts[((size_t)part * m + i) * n + j] = sum[r][c];
             else
-                finish(p, (size_t)i * n + j, j, sum[r][c]);
+                finish(p, i, j, sum[r][c]);
         }
 }

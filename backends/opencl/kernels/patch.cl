@@ -1,6 +1,4 @@
 /* patch.cl - image patches under a sliding kernel, and back. K and STRIDE are set by the host. */
-#include "math.cl"
-
 /* in [B,H,W,C] -> out [B,OH,OW,C*K*K]; a work-item copies one channel of one patch. */
 __kernel void im2col(__global const float *in, __global float *out, int height, int width,
                      int channels, int out_height, int out_width, int pad)
@@ -20,11 +18,9 @@ __kernel void im2col(__global const float *in, __global float *out, int height, 
         }
 }
 
-/* in [B,OH,OW,C*K*K], bias [C] or 0 -> out [B,H,W,C]; a work-item sums what falls on one pixel's
- * channel. */
+/* in [B,OH,OW,C*K*K] -> out [B,H,W,C]; a work-item sums what falls on one pixel's channel. */
 __kernel void col2im(__global const float *in, __global float *out, int height, int width,
-                     int channels, int out_height, int out_width, int pad,
-                     __global const float *bias, int act)
+                     int channels, int out_height, int out_width, int pad)
 {
     int c = get_global_id(0), pixel = get_global_id(1), b = get_global_id(2);
     if (c >= channels)
@@ -32,12 +28,12 @@ __kernel void col2im(__global const float *in, __global float *out, int height, 
     int y = pixel / width + pad, x = pixel % width + pad;
     size_t patches = (size_t)out_height * out_width;
     __global const float *from = in + (b * patches * channels + c) * (K * K);
-    float total = bias ? bias[c] : 0.0f;
+    float total = 0;
     for (int ky = y % STRIDE; ky < K && ky <= y; ky += STRIDE)
         for (int kx = x % STRIDE; kx < K && kx <= x; kx += STRIDE) {
             int py = (y - ky) / STRIDE, px = (x - kx) / STRIDE;
             if (py < out_height && px < out_width)
                 total += from[((size_t)py * out_width + px) * channels * (K * K) + ky * K + kx];
         }
-    out[((size_t)b * height * width + pixel) * channels + c] = activate_float(total, act);
+    out[((size_t)b * height * width + pixel) * channels + c] = total;
 }

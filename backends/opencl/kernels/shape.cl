@@ -148,6 +148,30 @@ __kernel void copy_runs(__global const float *in, __global float *out, long in_s
     }
 }
 
+/* [outer, size, count, inner] -> [outer, count, size, inner]; a work-item writes a stretch. */
+__kernel void swap(__global const float *in, __global float *out, int size, int count, int inner,
+                   long values)
+{
+    long first = (long)get_global_id(0) * STRETCH, end = STRETCH_END(first, values);
+    if (first >= end)
+        return;
+    long run = first / inner, outer = run / size / count;
+    int place = first % inner, row = run % size, column = run / size % count;
+    for (int n; first < end; first += n, place = 0) {
+        __global const float *from = in + ((outer * size + row) * count + column) * inner + place;
+        __global float *to = out + first;
+        n = min((long)(inner - place), end - first);
+        FOR_RANGE(0, n, vstoreV(vloadV(0, from + i), 0, to + i), to[i] = from[i]);
+        if (++row < size)
+            continue;
+        row = 0;
+        if (++column < count)
+            continue;
+        column = 0;
+        outer++;
+    }
+}
+
 /* out[i] = in[order[i]] in each row, or back: out[order[i]] = in[i]. Work-item (stretch, row). */
 __kernel void reorder(__global const float *in, __global const int *order, __global float *out,
                       int n, int back)

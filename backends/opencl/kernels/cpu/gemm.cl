@@ -93,11 +93,11 @@ static inline void pack_a(__global const float *a, __private float *to, int tile
 #endif
 }
 
-/* Where a tile goes, and what is done to it. */
+/* Where a tile goes, and what is done to it; `stride` floats from row to row. */
 typedef struct {
     __global float *c;
     __global const float *bias, *residual;
-    int m, n, act;
+    int end_row, n, stride, act;
     bool begins, ends; /* first and last slice of the depth */
 } output;
 
@@ -115,7 +115,7 @@ static inline bool takes_slope(int act)
     static inline void name##_block(output o, int row, int end_row, int column, int end_column)    \
     {                                                                                              \
         for (; row < end_row; row++) {                                                             \
-            size_t at = (size_t)row * o.n + column;                                                \
+            size_t at = (size_t)row * o.stride + column;                                           \
             __global float *c = o.c + at;                                                          \
             __global const float *of = (o.residual ? o.residual : o.c) + at;                       \
             FOR_RANGE(0, end_column - column,                                                      \
@@ -158,9 +158,9 @@ static inline __global const float *addend(output o)
 static inline void store_edge(__private float *sums, output o, int row, int end_row, int column)
 {
     int rows = end_row - row, columns = min(NR, o.n - column);
-    size_t at = (size_t)row * o.n + column;
+    size_t at = (size_t)row * o.stride + column;
     __global const float *before = addend(o);
-    for (int r = 0; r < rows; r++, at += o.n) {
+    for (int r = 0; r < rows; r++, at += o.stride) {
         __private float *sum = sums + r * NR;
         for (int c = 0; before && c < columns; c++)
             sum[c] += before[at + c];
@@ -173,8 +173,8 @@ static inline void store_edge(__private float *sums, output o, int row, int end_
 
 #define ZERO_ROW(r) floatV low##r = 0, high##r = 0;
 #define ADD_BEFORE(r)                                                                              \
-    low##r += vloadV(0, before + (size_t)r * o.n);                                                 \
-    high##r += vloadV(1, before + (size_t)r * o.n);
+    low##r += vloadV(0, before + (size_t)r * o.stride);                                            \
+    high##r += vloadV(1, before + (size_t)r * o.stride);
 #define MULTIPLY_ROW(r)                                                                            \
     low##r = fma((floatV)(a[r]), b_low, low##r);                                                   \
     high##r = fma((floatV)(a[r]), b_high, high##r);
@@ -233,8 +233,8 @@ static inline upcoming choose_upcoming(__global const float *next_a, upcoming ne
     static inline void name(__private const float *a, B_SPACE const float *b, int depth, output o, \
                             int row, int column, upcoming next)                                    \
     {                                                                                              \
-        bool whole = row + ROWS <= o.m && column + NR <= o.n;                                      \
-        size_t at = (size_t)row * o.n + column;                                                    \
+        bool whole = row + ROWS <= o.end_row && column + NR <= o.n;                                \
+        size_t at = (size_t)row * o.stride + column;                                               \
         __global const float *before = addend(o);                                                  \
         EACH(ZERO_ROW)                                                                             \
         for (int l = 0; l < depth; l++, a += MR, b += NR) {                                        \
@@ -245,7 +245,7 @@ static inline upcoming choose_upcoming(__global const float *next_a, upcoming ne
         if (!whole) {                                                                              \
             float edge[ROWS * NR];                                                                 \
             EACH(STORE_EDGE)                                                                       \
-            store_edge(edge, o, row, min(o.m, row + ROWS), column);                                \
+            store_edge(edge, o, row, min(o.end_row, row + ROWS), column);                          \
             return;                                                                                \
         }                                                                                          \
         if (before) {                                                                              \
@@ -257,26 +257,34 @@ static inline upcoming choose_upcoming(__global const float *next_a, upcoming ne
             EACH(ADD_BIAS)                                                                         \
         }                                                                                          \
         __global float *to = o.c + at;                                                             \
-        int to_stride = o.n;                                                                       \
+        int to_stride = o.stride;                                                                  \
         EACH(STORE_ROW)                                                                            \
     }
 REGISTER_TILE(multiply_tile, MR, EACH_ROW)
 REGISTER_TILE(multiply_half_tile, (MR / 2), EACH_ROW_OF_HALF)
 
-/* Work-item (run of panels, block of tiles_each x MR rows, batch). */
+/* How much further than in rows of swap_columns a group of columns of a line of rows begins. */
+static inline long swap_shift(int line, int group, int groups, int swap_rows, int swap_columns)
+{
+    return ((long)swap_rows * (line * (groups - 1L) + group) - group) * swap_columns;
+}
+
+/* Work-item (run of panels, block of block_rows rows, batch). With swap_rows, a multiple of
+ * block_rows, and swap_columns, a multiple of NR, C is stored as scl_gemm_attr says. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm(__global const float *a_all, __global const float *b_all, __global const float *bias,
      __global const float *residual_all, __global float *c_all, int m, int n, int k, float alpha,
-     int act, int panels_each, int tiles_each, int slice)
+     int act, int panels_each, int block_rows, int slice, int swap_rows, int swap_columns)
 {
-    int block = get_global_id(1) * tiles_each * MR, batch = get_global_id(2);
+    int block = get_global_id(1) * block_rows, batch = get_global_id(2);
     int panel_count = (n + NR - 1) / NR, first_panel = get_global_id(0) * panels_each;
     int end_panel = min(panel_count, first_panel + panels_each);
-    int tiles = min(tiles_each, (m - block + MR - 1) / MR);
+    int end_row = min(m, block + block_rows), tiles = (end_row - block + MR - 1) / MR;
     size_t b_size = B_DIRECT ? (size_t)n * k : (size_t)panel_count * NR * k;
     __global const float *a = a_all + (size_t)batch * m * k, *b = b_all + batch * b_size;
     size_t c_start = (size_t)batch * m * n;
-    output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, act};
+    int stride = swap_rows ? swap_columns : n;
+    output o = {0, bias, 0, end_row, n, stride, act};
     float a_block[TILES * A_TILE(KC)];
 #if B_DIRECT
     float b_panel[KC * NR];
@@ -286,11 +294,20 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
         o.begins = first == 0;
         o.ends = first + depth == k;
         __global const float *next_a = TRANS_A      ? a + (size_t)(first + depth) * m + block
-                                       : depth == k ? a + (size_t)(block + tiles * MR) * k
+                                       : depth == k ? a + (size_t)end_row * k
                                                     : 0;
         pack_a(a, a_block, tiles, block, m, k, first, depth, alpha);
         for (int panel = first_panel; panel < end_panel;) {
             int start = panel, stop = min(end_panel, panel + PANELS_AT_ONCE);
+            long to = c_start;
+            if (swap_rows) {
+                int group = start * NR / swap_columns;
+                stop = min(stop, (group + 1) * (swap_columns / NR));
+                to += swap_shift(block / swap_rows, group, n / swap_columns, swap_rows,
+                                 swap_columns);
+            }
+            o.c = c_all + to;
+            o.residual = residual_all ? residual_all + to : 0;
             for (; panel < stop; panel++) {
 #if B_DIRECT
                 pack_panel(b, b_panel, n, k, panel, first, depth);
@@ -305,14 +322,14 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
                         choose_upcoming(next_a, next_b, m, k, tiles, panel - first_panel, t);
                     __private const float *a_tile = a_block + t * A_TILE(depth);
                     int row = block + t * MR, column = panel * NR;
-                    if (m - row > MR / 2)
+                    if (end_row - row > MR / 2)
                         multiply_tile(a_tile, from, depth, o, row, column, next);
                     else
                         multiply_half_tile(a_tile, from, depth, o, row, column, next);
                 }
             }
             if (o.ends)
-                activate(o, block, min(m, block + tiles * MR), start * NR, min(n, stop * NR));
+                activate(o, block, end_row, start * NR, min(n, stop * NR));
         }
     }
 }
@@ -358,7 +375,7 @@ gemm_few_rows(__global const float *a_all, __global const float *w_all, __global
     int first = get_global_id(0) * columns_each, last = min(n, first + columns_each);
     size_t batch = get_global_id(2), c_start = batch * m * n;
     __global const float *a = a_all + batch * m * k, *w = w_all + batch * n * k;
-    output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, act};
+    output o = {c_all + c_start, bias, residual_all ? residual_all + c_start : 0, m, n, n, act};
     __global const float *before = takes_slope(act) ? 0 : o.residual;
     for (int column = first; column < last; column += 2)
         for (int row = 0, rows; row < m; row += rows) {

@@ -1,7 +1,6 @@
 /* cpu/patch.cl - image patches on CPU devices: a work-item has a row of patches, or a band of
  * pixels, so that memory is read and written in its order. K, STRIDE and COVERS (each pixel is in
  * one patch) are set by the host. A patch is [channels][K][K]. */
-#include "math.cl"
 
 /* Pixels of an image that are read or written: its rows top .. bottom-1. */
 typedef struct {
@@ -9,9 +8,9 @@ typedef struct {
 } area;
 
 #if COVERS
-#define PUT(place, x, c) (place) = (x) + (bias ? bias[c] : 0.0f)
+#define PUT(place, x) (place) = (x)
 #else
-#define PUT(place, x, c) (place) += (x)
+#define PUT(place, x) (place) += (x)
 #endif
 
 /* Unrolled, the compiler makes shuffles of the K * K interleaved streams; of 9 it makes gathers. */
@@ -52,27 +51,26 @@ static inline void copy_patch(__global const float *image, __global float *patch
 }
 
 static inline void put_inside(__global const float *restrict patch, __global float *restrict image,
-                              __global const float *restrict bias, area a)
+                              area a)
 {
     for (int c = 0; c < a.channels; c++)
         UNROLL_SMALL for (int ky = 0; ky < K; ky++)
             UNROLL_SMALL for (int kx = 0; kx < K; kx++)
-                PUT(image[(ky * a.width + kx) * a.channels + c], patch[(c * K + ky) * K + kx], c);
+                PUT(image[(ky * a.width + kx) * a.channels + c], patch[(c * K + ky) * K + kx]);
 }
 
-static inline void put_patch(__global const float *patch, __global float *image,
-                             __global const float *bias, int y, int x, area a)
+static inline void put_patch(__global const float *patch, __global float *image, int y, int x,
+                             area a)
 {
     if (is_inside(y, x, a)) {
-        put_inside(patch, image + ((long)y * a.width + x) * a.channels, bias, a);
+        put_inside(patch, image + ((long)y * a.width + x) * a.channels, a);
         return;
     }
     for (int k = 0; k < K * K; k++) {
         int row = y + k / K, column = x + k % K;
         if (row >= a.top && row < a.bottom && column >= 0 && column < a.width)
             for (int c = 0; c < a.channels; c++)
-                PUT(image[((long)row * a.width + column) * a.channels + c], patch[c * K * K + k],
-                    c);
+                PUT(image[((long)row * a.width + column) * a.channels + c], patch[c * K * K + k]);
     }
 }
 
@@ -88,10 +86,10 @@ __kernel void im2col(__global const float *in, __global float *out, int height, 
         copy_patch(in, out, py * STRIDE - pad, px * STRIDE - pad, a);
 }
 
-/* in [B,OH,OW,C*K*K], bias [C] or 0 -> out [B,H,W,C]; work-item (band of pixel rows, image). */
+/* in [B,OH,OW,C*K*K] -> out [B,H,W,C]; work-item (band of pixel rows, image). */
 __kernel void col2im(__global const float *in, __global float *out, int height, int width,
                      int channels, int out_height, int out_width, int pad,
-                     __global const float *bias, int act, int band)
+                     int band)
 {
     int top = get_global_id(0) * band, b = get_global_id(1), values = channels * K * K;
     area a = {top, min(top + band, height), width, channels};
@@ -99,17 +97,12 @@ __kernel void col2im(__global const float *in, __global float *out, int height, 
     out += (size_t)b * height * width * channels;
 #if !COVERS
     for (long at = a.top * row; at < a.bottom * row; at += channels)
-        FOR_RANGE(0, channels, vstoreV(bias ? vloadV(0, bias + i) : (floatV)(0), 0, out + at + i),
-                  out[at + i] = bias ? bias[i] : 0.0f);
+        FOR_RANGE(0, channels, vstoreV((floatV)(0), 0, out + at + i), out[at + i] = 0.0f);
 #endif
     int first = max(0, (a.top + pad - K + STRIDE) / STRIDE);
     int end = min(out_height, (a.bottom - 1 + pad) / STRIDE + 1);
     in += ((size_t)b * out_height + first) * out_width * values;
     for (int py = first; py < end; py++)
         for (int px = 0; px < out_width; px++, in += values)
-            put_patch(in, out, bias, py * STRIDE - pad, px * STRIDE - pad, a);
-    if (act) /* the band is still in the cache */
-        FOR_RANGE(a.top * row, a.bottom * row,
-                  vstoreV(activate_vector(vloadV(0, out + i), act), 0, out + i),
-                  out[i] = activate_float(out[i], act));
+            put_patch(in, out, py * STRIDE - pad, px * STRIDE - pad, a);
 }
