@@ -189,7 +189,8 @@ static inline void store_edge(__private float *sums, output o, int row, int end_
     vstoreV(high##r, 2 * r + 1, edge);
 
 /* Memory that is packed next: packing waits for it, as it reads no long streams. The product of a
- * tile fetches a vector per step of its depth, `step` floats apart. */
+ * tile fetches a cache line per step of its depth, `step` floats apart. */
+#define LINE 16 /* floats */
 typedef struct {
     __global const float *at;
     int step;
@@ -201,31 +202,31 @@ typedef struct {
 #define FETCH(next) prefetch(next.at, 1), next.at += next.step
 #endif
 
-/* The slice of B that is packed after that of `panel`: two columns of vectors, or rows of B^T that
- * are one piece if the slice is all of the depth. */
-#define B_FETCHES (!B_DIRECT ? 0 : TRANS_B ? 1 : 2)
+/* How many tiles fetch the slice of B that is packed after that of `panel`; the first one's part:
+ * the rows of a panel, or those of B^T, which are one piece if the slice is all of the depth. */
+#define B_FETCHES (B_DIRECT ? (NR + LINE - 1) / LINE : 0)
 static inline upcoming after_panel(__global const float *b, int n, int k, int first, int depth,
                                    int panel, int first_panel, int end_panel)
 {
     if (TRANS_B)
-        return (upcoming){b + (size_t)(panel + 1) * NR * k, depth == k ? NR : 0};
+        return (upcoming){b + (size_t)(panel + 1) * NR * k, depth == k ? LINE : 0};
     bool last = panel + 1 == end_panel;
     int row = last ? first + depth : first, column = (last ? first_panel : panel + 1) * NR;
     return (upcoming){b + (size_t)row * n + column, n};
 }
 
 /* For tile t with the panel that follows `passed` others: B's next panel, if it is packed where it
- * is used, then a column of vectors of A's next slice (TRANS_A) or the next block's rows (next_a
- * NULL: these are not in one piece), then nothing new. */
+ * is used, then a part of A's next slice (TRANS_A) or the next block's rows (next_a NULL: these are
+ * not in one piece), then nothing new. */
 static inline upcoming choose_upcoming(__global const float *next_a, upcoming next_b, int m, int k,
                                        int tiles, int passed, int t)
 {
     if (t < B_FETCHES)
-        return (upcoming){next_b.at + t * V, next_b.step};
-    int column = (passed * (tiles - B_FETCHES) + t - B_FETCHES) * V;
+        return (upcoming){next_b.at + (size_t)t * (TRANS_B ? k : 1) * LINE, next_b.step};
+    int column = (passed * (tiles - B_FETCHES) + t - B_FETCHES) * LINE;
     if (!next_a || column >= tiles * MR)
         return (upcoming){next_b.at, 0};
-    return TRANS_A ? (upcoming){next_a + column, m} : (upcoming){next_a + (size_t)column * k, V};
+    return TRANS_A ? (upcoming){next_a + column, m} : (upcoming){next_a + (size_t)column * k, LINE};
 }
 
 /* The register tile, or the upper half of one, for the last rows. */
@@ -293,9 +294,11 @@ gemm(__global const float *a_all, __global const float *b_all, __global const fl
         int depth = min(slice, k - first);
         o.begins = first == 0;
         o.ends = first + depth == k;
-        __global const float *next_a = TRANS_A      ? a + (size_t)(first + depth) * m + block
-                                       : depth == k ? a + (size_t)end_row * k
-                                                    : 0;
+        __global const float *next_a = 0;
+        if (TRANS_A && m <= block_rows)
+            next_a = a + (size_t)(first + depth) * m;
+        else if (!TRANS_A && depth == k)
+            next_a = a + (size_t)end_row * k;
         pack_a(a, a_block, tiles, block, m, k, first, depth, alpha);
         for (int panel = first_panel; panel < end_panel;) {
             int start = panel, stop = min(end_panel, panel + PANELS_AT_ONCE);
