@@ -49,16 +49,16 @@ static scl_status pack_b(cl_device *device, const scl_binding *b, scl_launch *la
     return cl_launch_add(device, launch, &work, &args, err);
 }
 
-/* What a work-item does: a block of `rows` by a run of `panels`. */
+/* What a work-item does: a block of `rows` by a run of `panels`; what the busiest core does. */
 typedef struct share {
     size_t rows, panels, blocks, runs;
+    double load;
 } share;
 
 /* In products of a tile with a panel: packing the tile's rows of A; packing the panel. */
 #define PACK_A_COST 0.3
 #define PACK_B_COST 0.5
 
-/* What the busiest core does. */
 static double load_of(const cl_device *device, const scl_gemm_attr *p, share s)
 {
     size_t tile = (size_t)device->tuning.gemm_rows, tiles = cl_ceil_div((size_t)p->m, tile);
@@ -80,7 +80,8 @@ static void weigh_shares(const cl_device *device, const scl_gemm_attr *p, size_t
                    .panels = cl_ceil_div(panels, wanted),
                    .blocks = cl_ceil_div((size_t)p->m, rows)};
         s.runs = cl_ceil_div(panels, s.panels);
-        if (best->rows == 0 || load_of(device, p, s) < load_of(device, p, *best))
+        s.load = load_of(device, p, s);
+        if (s.load < best->load)
             *best = s;
     }
 }
@@ -88,7 +89,7 @@ static void weigh_shares(const cl_device *device, const scl_gemm_attr *p, size_t
 /* Blocks fit the cache; those of swapped rows divide them. */
 static share choose_share(const cl_device *device, const scl_gemm_attr *p)
 {
-    share best = {0};
+    share best = {.load = HUGE_VAL};
     size_t tile = (size_t)device->tuning.gemm_rows, least = BLOCK_ROWS / 2, swapped = 1;
     if (p->swap_rows != 0) {
         while ((size_t)p->swap_rows % swapped != 0 || (size_t)p->swap_rows / swapped > BLOCK_ROWS)

@@ -127,10 +127,7 @@ static scl_status prepare_swap(cl_device *device, const scl_binding *b, scl_laun
     cl_arg_int(&args, a->count);
     cl_arg_int(&args, a->inner);
     cl_arg_long(&args, values);
-    cl_work work = {.file = "shape",
-                    .kernel = "swap",
-                    .global = {cl_ceil_div((size_t)values, (size_t)device->tuning.stretch)},
-                    .local = {(size_t)device->tuning.chunk_items}};
+    cl_work work = cl_stretch_work(device, "shape", "swap", (size_t)values);
     return cl_launch_add(device, launch, &work, &args, err);
 }
 

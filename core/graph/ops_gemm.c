@@ -49,15 +49,8 @@ scl_tensor *scl_linear(scl_graph *g, scl_tensor *x, scl_tensor *w, scl_tensor *b
         (bias != NULL && scl_shape_count(bias->shape) != w->shape.dim[0]))
         return scl_graph_fail(g, "linear: weight %s does not fit input %s",
                               scl_shape_text(w->shape, s), scl_shape_text(x->shape, t));
-    int64_t rows = scl_shape_count(shape) / in;
-    scl_tensor *flat = scl_reshape(g, x, SCL_SHAPE(rows, in));
-    scl_tensor *inputs[4] = {flat, w, bias, NULL};
-    scl_node *node = flat == NULL ? NULL : scl_node_add(g, SCL_OP_GEMM, inputs, 4, 1);
-    if (node == NULL)
-        return NULL;
-    node->attr.gemm = (scl_gemm_attr){
-        .batch = 1, .m = rows, .n = w->shape.dim[0], .k = in, .trans_b = true, .alpha = alpha};
-    scl_tensor *y = scl_node_output(g, node, 0, SCL_F32, SCL_SHAPE(rows, w->shape.dim[0]));
+    scl_tensor *flat = scl_reshape(g, x, SCL_SHAPE(scl_shape_count(shape) / in, in));
+    scl_tensor *y = scl_matmul_bias(g, flat, w, bias, false, true, alpha);
     shape.dim[shape.ndim - 1] = w->shape.dim[0];
     return scl_reshape(g, y, shape);
 }

@@ -182,8 +182,8 @@ static inline void store_edge(__private float *sums, output o, int row, int end_
     low##r += bias_low;                                                                            \
     high##r += bias_high;
 #define STORE_ROW(r)                                                                               \
-    vstoreV(low##r, 0, to + (size_t)r * to_stride);                                                \
-    vstoreV(high##r, 1, to + (size_t)r * to_stride);
+    vstoreV(low##r, 0, to + (size_t)r * o.stride);                                                 \
+    vstoreV(high##r, 1, to + (size_t)r * o.stride);
 #define STORE_EDGE(r)                                                                              \
     vstoreV(low##r, 2 * r, edge);                                                                  \
     vstoreV(high##r, 2 * r + 1, edge);
@@ -258,7 +258,6 @@ static inline upcoming choose_upcoming(__global const float *next_a, upcoming ne
             EACH(ADD_BIAS)                                                                         \
         }                                                                                          \
         __global float *to = o.c + at;                                                             \
-        int to_stride = o.stride;                                                                  \
         EACH(STORE_ROW)                                                                            \
     }
 REGISTER_TILE(multiply_tile, MR, EACH_ROW)
