@@ -30,7 +30,7 @@ static scl_status pack_panels(const attention_job *j, int input, int64_t at, scl
     return add_groups(j, cpu_file(j), "pack_panels", j->l.blocks * j->l.block_panels, &args, err);
 }
 
-static scl_status pack_rows(const attention_job *j, int input, int64_t at, scl_error *err)
+static scl_status pack_strips(const attention_job *j, int input, int64_t at, scl_error *err)
 {
     bool keys = input == K || input == V;
     int64_t count = keys ? j->l.keys : j->l.queries;
@@ -40,7 +40,7 @@ static scl_status pack_rows(const attention_job *j, int input, int64_t at, scl_e
     cl_arg_int(&args, count);
     cl_attention_arg_geometry(&args, j);
     size_t items = cl_ceil_div((size_t)count, (size_t)j->device->tuning.vector_width);
-    return add_groups(j, cpu_file(j), "pack_rows", (int64_t)items, &args, err);
+    return add_groups(j, cpu_file(j), "pack_strips", (int64_t)items, &args, err);
 }
 
 static scl_status pack_tables(const attention_job *j, scl_error *err)
@@ -65,7 +65,7 @@ scl_status cl_attention_forward_cpu(const attention_job *j, scl_error *err)
     const cl_attention_layout *l = &j->l;
     SCL_TRY(pack_tables(j, err));
     SCL_TRY(pack_panels(j, K, l->k_panels, err));
-    SCL_TRY(pack_rows(j, V, l->v_rows, err));
+    SCL_TRY(pack_strips(j, V, l->v_strips, err));
     cl_args args = {0};
     cl_arg_buffer(&args, j->b->inputs[Q]);
     cl_arg_buffer(&args, j->b->inputs[PAD]);
@@ -79,11 +79,12 @@ scl_status cl_attention_forward_cpu(const attention_job *j, scl_error *err)
     cl_arg_int(&args, l->attr->v_col);
     cl_arg_float(&args, l->attr->scale);
     cl_arg_long(&args, l->k_panels);
-    cl_arg_long(&args, l->v_rows);
+    cl_arg_long(&args, l->v_strips);
     cl_arg_long(&args, l->has_rel ? l->tables : 0);
     cl_arg_int(&args, l->blocks);
     cl_attention_arg_geometry(&args, j);
-    return add_groups(j, "cpu/attention", "attention", l->query_tiles, &args, err);
+    size_t items = cl_ceil_div((size_t)l->query_tiles, (size_t)l->tiles_each);
+    return add_groups(j, "cpu/attention", "attention", (int64_t)items, &args, err);
 }
 
 static scl_status begin_queries(const attention_job *j, scl_error *err)
@@ -127,9 +128,9 @@ static scl_status pack_for_backward(const attention_job *j, scl_error *err)
     SCL_TRY(pack_tables(j, err));
     SCL_TRY(pack_panels(j, K, l->k_panels, err));
     SCL_TRY(pack_panels(j, V, l->v_panels, err));
-    SCL_TRY(pack_rows(j, Q, l->q_rows, err));
-    SCL_TRY(pack_rows(j, K, l->k_rows, err));
-    SCL_TRY(pack_rows(j, DOUT, l->dout_rows, err));
+    SCL_TRY(pack_strips(j, Q, l->q_strips, err));
+    SCL_TRY(pack_strips(j, K, l->k_strips, err));
+    SCL_TRY(pack_strips(j, DOUT, l->dout_strips, err));
     return begin_queries(j, err);
 }
 
@@ -147,8 +148,8 @@ static scl_status pass_padding(const attention_job *j, scl_error *err)
     cl_arg_int(&args, a->k_col);
     cl_arg_int(&args, a->v_col);
     cl_arg_float(&args, a->scale);
-    const int64_t at[] = {l->q_rows,
-                          l->dout_rows,
+    const int64_t at[] = {l->q_strips,
+                          l->dout_strips,
                           l->has_rel ? l->terms : 0,
                           l->dq_parts,
                           l->has_rel ? l->col_parts : 0,
@@ -168,7 +169,7 @@ static scl_status make_table_parts(const attention_job *j, scl_error *err)
         return SCL_OK;
     cl_args args = {0};
     cl_arg_int(&args, j->l.attr->heads);
-    cl_arg_long(&args, j->l.q_rows);
+    cl_arg_long(&args, j->l.q_strips);
     cl_arg_long(&args, j->l.table_parts);
     cl_attention_arg_values(&args, j);
     cl_attention_arg_geometry(&args, j);
@@ -186,8 +187,8 @@ scl_status cl_attention_backward_cpu(const attention_job *j, scl_error *err)
     cl_attention_arg_columns(&args, j, K);
     cl_attention_arg_columns(&args, j, V);
     cl_arg_float(&args, l->attr->scale);
-    const int64_t at[] = {l->q_columns, l->dout_columns, l->k_panels, l->v_panels,
-                          l->q_rows,    l->k_rows,       l->dout_rows};
+    const int64_t at[] = {l->q_columns, l->dout_columns, l->k_panels,   l->v_panels,
+                          l->q_strips,  l->k_strips,     l->dout_strips};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         cl_arg_long(&args, at[i]);
     cl_arg_long(&args, l->has_rel ? l->terms : 0);

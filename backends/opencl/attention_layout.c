@@ -30,7 +30,10 @@ static void choose_blocks(cl_attention_layout *l, const cl_device *device)
     l->block_floats = padded * l->attr->head_dim;
 }
 
-/* Keys are shared out only as far as windows and heads do not already keep every core busy. */
+#define MOST_TILES 4 /* of queries that a work-item's cache holds beside a block of keys */
+
+/* Keys are shared out only as far as windows and heads do not already keep every core busy, and
+ * tiles of queries are taken together as far as they do. */
 static void choose_cpu_tiles(cl_attention_layout *l, const cl_device *device)
 {
     choose_blocks(l, device);
@@ -38,6 +41,8 @@ static void choose_cpu_tiles(cl_attention_layout *l, const cl_device *device)
     l->tile_rows = device->tuning.gemm_rows;
     l->blocks_each = ceil_div(l->blocks, wanted < l->blocks ? wanted : l->blocks);
     l->query_tiles = ceil_div(l->queries, l->tile_rows);
+    l->tiles_each = ceil_div(l->query_tiles, wanted < l->query_tiles ? wanted : l->query_tiles);
+    l->tiles_each = l->tiles_each < MOST_TILES ? l->tiles_each : MOST_TILES;
     l->key_chunks = ceil_div(l->blocks, l->blocks_each);
 }
 
@@ -122,13 +127,13 @@ static void place_cpu_parts(cl_attention_layout *l, const cl_device *device)
     int64_t key_rows = l->groups * l->keys * head_dim, query_rows = slots * head_dim;
     int64_t columns = tiles * l->tile_rows * head_dim, parts = l->key_chunks * slots;
     l->terms_each = l->tile_rows * (rounded_up(l->win_h, v) + rounded_up(l->win_w, v));
-    l->tables = take(l, l->has_rel, head_dim * (l->table_rows + 2 * v));
+    l->tables = take(l, l->has_rel, head_dim * (l->table_rows + 4 * v));
     l->k_panels = take(l, true, key_floats);
-    l->v_rows = take(l, !l->backward, key_rows);
+    l->v_strips = take(l, !l->backward, key_rows);
     l->v_panels = take(l, l->backward, key_floats);
-    l->k_rows = take(l, l->backward, key_rows);
-    l->q_rows = take(l, l->backward, query_rows);
-    l->dout_rows = take(l, l->backward, query_rows);
+    l->k_strips = take(l, l->backward, key_rows);
+    l->q_strips = take(l, l->backward, query_rows);
+    l->dout_strips = take(l, l->backward, query_rows);
     l->q_columns = take(l, l->backward, columns);
     l->dout_columns = take(l, l->backward, columns);
     l->terms = take(l, l->backward && l->has_rel, tiles * l->terms_each);

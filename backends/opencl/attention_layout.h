@@ -23,6 +23,7 @@ typedef struct cl_attention_layout {
     int64_t batch, win_h, win_w, windows_x, windows, groups;
     int64_t queries, keys; /* of a window, at most */
     int64_t tile_rows;     /* cpu: queries or keys of a work-item */
+    int64_t tiles_each;    /* cpu: tiles of queries of a work-item, forward */
     int64_t block;         /* cpu: tokens of a block */
     int64_t blocks, block_panels, block_floats, blocks_each; /* cpu */
     cl_tile query_tile, key_tile, table_tile;                /* not cpu */
@@ -30,7 +31,7 @@ typedef struct cl_attention_layout {
     int64_t table_rows;              /* of both tables of relative positions */
     int64_t pad_parts_each;          /* of the padding's gradient, of a window and head */
     int64_t tables, terms_each, terms, table_parts;
-    int64_t k_panels, v_panels, q_columns, dout_columns, q_rows, k_rows, v_rows, dout_rows;
+    int64_t k_panels, v_panels, q_columns, dout_columns, q_strips, k_strips, v_strips, dout_strips;
     int64_t lse, delta, by_row, by_col, d_by_row, d_by_col, dq_parts, col_parts, pad_parts;
     int64_t total;
 } cl_attention_layout;

@@ -132,8 +132,8 @@ static scl_status prepare(cl_device *device, const scl_binding *b, scl_launch *l
                         (int)l->attr->head_dim, l->has_rel ? (int)l->win_h : 0,
                         l->has_rel ? (int)l->win_w : 0, l->attr->window > 0);
     if (l->cpu)
-        snprintf(options + used, sizeof options - (size_t)used, " -DKB=%d -DMR=%d", (int)l->block,
-                 device->tuning.gemm_rows);
+        snprintf(options + used, sizeof options - (size_t)used, " -DKB=%d -DMR=%d -DTILES=%d",
+                 (int)l->block, device->tuning.gemm_rows, (int)l->tiles_each);
     if (!l->backward)
         return l->cpu ? cl_attention_forward_cpu(&job, err) : cl_attention_forward_tiled(&job, err);
     SCL_TRY(l->cpu ? cl_attention_backward_cpu(&job, err) : cl_attention_backward_tiled(&job, err));

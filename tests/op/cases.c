@@ -186,9 +186,11 @@ static scl_tensor *attention_results(scl_graph *g, scl_tensor *out, int64_t whic
     return which == 1 ? both[1] : scl_concat(g, both, 2, 0);
 }
 
-/* n: heads, head_dim, grid h, grid w, window, results; x: packed qkv, rel_h, rel_w, pad row. */
+/* n: heads, head_dim, grid h, grid w, window, results, use key counts; x: packed qkv, rel_h, rel_w,
+ * pad row. */
 static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
+    const int32_t counts[2] = {(int32_t)(n[2] * n[3]), (int32_t)(n[2] * n[3] / 3)};
     int64_t width = n[0] * n[1];
     scl_attention_attr attr = {.heads = n[0],
                                .head_dim = n[1],
@@ -201,10 +203,21 @@ static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t 
                                .window = n[4],
                                .scale = 0.3};
     scl_attention_inputs in = {x[0], x[0], x[0], x[1], x[2], x[3], NULL};
+    if (n[6])
+        in.key_count = scl_constant_ids(g, counts, SCL_SHAPE(2));
     return attention_results(g, scl_attention(g, &in, &attr), n[5]);
 }
 
-/* n: heads, head_dim, queries, keys, use key counts; x: q, k, v apart. */
+/* -n[5] .. n[5] from the first key to the last: with the sign of q, logits rise or fall. */
+static scl_tensor *sloping_keys(scl_graph *g, scl_tensor *k, const int64_t *n)
+{
+    float slope[256];
+    for (int64_t i = 0; i < n[3]; i++)
+        slope[i] = (float)n[5] * (2 * (float)i / (float)(n[3] - 1) - 1);
+    return scl_add(g, k, scl_constant(g, slope, SCL_SHAPE(n[3], 1)));
+}
+
+/* n: heads, head_dim, queries, keys, use key counts, slope or 0; x: q, k, v apart. */
 static scl_tensor *cross_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
     const int32_t counts[2] = {(int32_t)n[3], (int32_t)(n[3] / 2 + 1)};
@@ -215,7 +228,7 @@ static scl_tensor *cross_attention(scl_graph *g, scl_tensor **x, const int64_t *
                                .k_h = 1,
                                .k_w = n[3],
                                .scale = 0.4};
-    scl_attention_inputs in = {.q = x[0], .k = x[1], .v = x[2]};
+    scl_attention_inputs in = {.q = x[0], .k = n[5] ? sloping_keys(g, x[1], n) : x[1], .v = x[2]};
     if (n[4])
         in.key_count = scl_constant_ids(g, counts, SCL_SHAPE(2));
     return scl_attention(g, &in, &attr);
@@ -461,6 +474,10 @@ const op_case op_cases[] = {
      .high = 1, .tolerance = 1e-5},
     {"global attention", packed_attention, .n = {2, 8, 3, 5, 0},
      .shapes = {S3(2, 15, 48), S2(5, 8), S2(9, 8)}, .tolerance = 5e-6},
+    {"global attention to some of the keys", packed_attention, .n = {1, 8, 5, 11, 0, 0, 1},
+     .shapes = {S3(2, 55, 24), S2(9, 8), S2(21, 8)}, .tolerance = 5e-6},
+    {"global attention to some of long rows", packed_attention, .n = {1, 8, 3, 32, 0, 0, 1},
+     .shapes = {S3(2, 96, 24), S2(5, 8), S2(63, 8)}, .tolerance = 5e-6},
     {"global attention, head of 16", packed_attention, .n = {1, 16, 6, 6, 0},
      .shapes = {S3(1, 36, 48), S2(11, 16), S2(11, 16)}, .tolerance = 5e-6},
     {"windows that fit", packed_attention, .n = {2, 8, 6, 6, 3},
@@ -494,6 +511,8 @@ const op_case op_cases[] = {
      .shapes = {S3(2, 35, 48), S2(5, 8), S2(5, 8), S1(48)}, .tolerance = 5e-6},
     {"the log of attention's sums alone", packed_attention, .n = {1, 20, 4, 4, 7, 1},
      .shapes = {S3(1, 16, 60), S2(13, 20), S2(13, 20), S1(60)}, .tolerance = 5e-6},
+    {"attention with logits of -300 to 300", cross_attention, .n = {2, 16, 13, 131, 0, 100},
+     .shapes = {S3(2, 13, 32), S3(2, 131, 32), S3(2, 131, 32)}, .tolerance = 5e-5},
     {"attention with heads of 7", cross_attention, .n = {3, 7, 13, 5, 0},
      .shapes = {S3(2, 13, 21), S3(2, 5, 21), S3(2, 5, 21)}, .tolerance = 5e-6},
 };

@@ -5,11 +5,12 @@
 
 #if IS_CPU
 
-/* Adding it rounds |x| < 2^22, to the last bits; PoCL's rint takes ten instructions. */
-#define TO_INTEGER 12582912.0f
+/* Adding it rounds |x| < 2^22, to the last bits; PoCL's rint takes ten instructions. Its own last
+ * bits are 127, of which the shift makes 1.0f. */
+#define TO_INTEGER 12583039.0f
 
 /* 2^n, of n + TO_INTEGER: whatever that is above the last 9 bits, the shift drops. */
-#define POWER_OF_2(T, I, shifted) CAT(as_, T)((CAT(as_, I)(shifted) << 23) + 0x3f800000)
+#define POWER_OF_2(T, I, shifted) CAT(as_, T)(CAT(as_, I)(shifted) << 23)
 
 /* Polynomials go by pairs of terms (Estrin): Horner's chain of fma would wait for its latency. */
 
@@ -39,10 +40,12 @@ static inline floatV fast_exp2(floatV x)
 {
     const floatV low = -126.0f;
     x = x < low ? low : x;
-    floatV shifted = x + TO_INTEGER, f = x - (shifted - TO_INTEGER), f2 = f * f;
+    floatV shifted = x + TO_INTEGER, f = x - (shifted - TO_INTEGER);
     floatV p = fma(f, (floatV)(1.32760011e-3f), (floatV)(9.675549333e-3f));
-    p = fma(p, f2, fma(f, (floatV)(5.550714531e-2f), (floatV)(0.2402211958f)));
-    p = fma(p, f2, fma(f, (floatV)(0.6931469664f), (floatV)(1.000000072f)));
+    p = fma(p, f, (floatV)(5.550714531e-2f));
+    p = fma(p, f, (floatV)(0.2402211958f));
+    p = fma(p, f, (floatV)(0.6931469664f));
+    p = fma(p, f, (floatV)(1.000000072f));
     return p * POWER_OF_2(floatV, intV, shifted);
 }
 #define EXP2(x) fast_exp2(x)

@@ -9,7 +9,7 @@
 #include "cpu/attention_padding.cl"
 
 /* Queries whose p and ds are kept, so that dk and dv gain from many at once. */
-#define QB (4 * MR)
+#define QB 96 /* a multiple of MR */
 
 static inline void load_private(__private float *to, __global const float *from, int count)
 {
@@ -21,12 +21,6 @@ static inline void store_private(__global float *to, __private const float *from
 {
     for (int i = 0; i < count; i++)
         to[i] = from[i];
-}
-
-static inline void clear(__private float *to, int count)
-{
-    for (int i = 0; i < count; i++)
-        to[i] = 0;
 }
 
 /* What a tile of queries keeps for every block of keys. */
@@ -84,44 +78,48 @@ typedef struct {
     __global const float *q_columns, *dout_columns, *k_panels, *v_panels, *terms;
 } factors;
 
-/* p and ds [MR][KBP] of the queries in slots slot .. slot+queries-1 and a block of keys. */
+/* p and ds [MR][TILE_ROW] of the queries in slots slot .. slot+queries-1 and a block of keys; ds is
+ * 0 where there is no key. */
 static inline void differentiate_tile(__private float *p, __private float *ds, factors f,
                                       query_values values, int slot, int queries, int first,
                                       int count, int cols)
 {
     float columns[D * MR], terms[TERMS + 1];
+    for (int r = 0; r < MR; r++) {
+        float delta = values.delta[slot + min(r, queries - 1)];
+        for (int k = 0; k < KBP; k += V)
+            vstoreV((floatV)(k < count ? -delta : 0.0f), 0, ds + r * TILE_ROW + k);
+    }
     load_private(terms, f.terms, TERMS);
-    begin_logits(p, terms, terms + MR * ROW_SPAN, first, count, cols);
     load_private(columns, f.q_columns, D * MR);
-    add_products(p, columns, f.k_panels, count);
-    clear(ds, MR * KBP);
+    make_logits(p, columns, f.k_panels, terms, terms + MR * ROW_SPAN, first, count, cols);
     load_private(columns, f.dout_columns, D * MR);
     add_products(ds, columns, f.v_panels, count);
     for (int r = 0; r < MR; r++) {
-        int at = slot + min(r, queries - 1), k = r * KBP, end = k + count;
-        floatV lse = values.lse[at] * LOG2_E, delta = values.delta[at];
+        int k = r * TILE_ROW, end = k + ROW_END(count);
+        floatV lse = values.lse[slot + min(r, queries - 1)] * LOG2_E;
         for (; k + V < end; k += NR) {
             floatV low = EXP2(vloadV(0, p + k) - lse), high = EXP2(vloadV(1, p + k) - lse);
             vstoreV(low, 0, p + k);
             vstoreV(high, 1, p + k);
-            vstoreV(low * (vloadV(0, ds + k) - delta), 0, ds + k);
-            vstoreV(high * (vloadV(1, ds + k) - delta), 1, ds + k);
+            vstoreV(low * vloadV(0, ds + k), 0, ds + k);
+            vstoreV(high * vloadV(1, ds + k), 1, ds + k);
         }
         if (k < end) {
             floatV low = EXP2(vloadV(0, p + k) - lse);
             vstoreV(low, 0, p + k);
-            vstoreV(low * (vloadV(0, ds + k) - delta), 0, ds + k);
+            vstoreV(low * vloadV(0, ds + k), 0, ds + k);
         }
     }
 }
 
 static inline void add_to_queries(__global float *dq_part, __private const float *ds,
-                                  __global const float *k, int queries, int count)
+                                  strips k, int queries, int count)
 {
     float dq[MR * D];
     clear(dq, MR * D);
     load_private(dq, dq_part, queries * D);
-    add_weighted_rows(dq, ds, KBP, 1, k, D, count);
+    add_weighted_rows(dq, ds, TILE_ROW, 1, k, count);
     store_private(dq_part, dq, queries * D);
 }
 
@@ -134,7 +132,7 @@ static inline void sum_by_axis(__private const float *ds, query_values values,
     for (int r = 0; r < queries; r++) {
         __global float *by_col = col_part + (size_t)(slot + r) * REL_W;
         for (int i = 0; i < count; i += cols) {
-            __private const float *row = ds + r * KBP + i;
+            __private const float *row = ds + r * TILE_ROW + i;
             floatV wide = 0;
             int kx = 0;
             for (; kx + V <= cols; kx += V) {
@@ -184,9 +182,9 @@ static inline void store_keys(key_gradients to, __private float *dk, __private f
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 backward(__global const int *key_counts, __global float *dk_all, __global float *dv_all, int heads,
          int k_stride, int k_col, int v_stride, int v_col, float scale, long q_columns_at,
-         long dout_columns_at, long k_panels_at, long v_panels_at, long q_rows_at, long k_rows_at,
-         long dout_rows_at, long terms_at, long dq_parts_at, long col_parts_at, int query_tiles,
-         int blocks, int blocks_each, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+         long dout_columns_at, long k_panels_at, long v_panels_at, long q_strips_at,
+         long k_strips_at, long dout_strips_at, long terms_at, long dq_parts_at, long col_parts_at,
+         int query_tiles, int blocks, int blocks_each, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int chunk = get_global_id(0), hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
@@ -203,16 +201,16 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
     size_t v_from = (size_t)b * k_tokens * v_stride + v_col + head * D;
     key_gradients to = {dk_all ? dk_all + k_from : 0, dv_all ? dv_all + v_from : 0, k_stride,
                         v_stride, scale};
-    __global const float *q_rows = workspace + q_rows_at + group * slots * D;
-    __global const float *k_rows = workspace + k_rows_at + group * win_h * win_w * D;
-    __global const float *dout_rows = workspace + dout_rows_at + group * slots * D;
+    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, 1}, dout = q;
+    strips k = {workspace + k_strips_at + group * win_h * win_w * D, win_h * win_w, 0, 1};
+    dout.data = workspace + dout_strips_at + group * slots * D;
     __global float *dq_part = workspace + dq_parts_at + part * slots * D;
     __global float *col_part = workspace + col_parts_at + part * slots * REL_W;
 
     /* the last MR keys of a block may reach past it: what they add there is of no key */
-    float p[QB * KBP + MR + V], ds[QB * KBP + MR + V], dk[(KBP + MR) * D], dv[(KBP + MR) * D];
-    clear(p, QB * KBP + MR);
-    clear(ds, QB * KBP + MR);
+    float p[QB * TILE_ROW], ds[QB * TILE_ROW], dk[(KBP + MR) * D], dv[(KBP + MR) * D];
+    clear(p, QB * TILE_ROW);
+    clear(ds, QB * TILE_ROW);
     for (int i = 0; i < queries * D; i++)
         dq_part[i] = 0;
     for (int i = 0; i < queries * REL_W; i++)
@@ -220,6 +218,7 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
     for (int first = begin; first < end; first += grid.block) {
         int keys = min(grid.block, end - first), count = clamp(limit - first, 0, keys);
         size_t panels = (group * blocks + (size_t)(first / grid.block)) * KBP * D;
+        k.first = first;
         clear(dk, (KBP + MR) * D);
         clear(dv, (KBP + MR) * D);
         for (int from = 0; from < queries; from += QB) {
@@ -231,34 +230,45 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
                              workspace + dout_columns_at + tile * D * MR,
                              workspace + k_panels_at + panels, workspace + v_panels_at + panels,
                              workspace + terms_at + tile * TERMS};
-                differentiate_tile(p + i * KBP, ds + i * KBP, f, values, slot, rows_here, first,
+                __private float *ds_tile = ds + i * TILE_ROW;
+                differentiate_tile(p + i * TILE_ROW, ds_tile, f, values, slot, rows_here, first,
                                    count, grid.cols);
-                add_to_queries(dq_part + (size_t)slot * D, ds + i * KBP,
-                               k_rows + (size_t)first * D, rows_here, count);
+                add_to_queries(dq_part + (size_t)slot * D, ds_tile, k, rows_here, count);
 #if HAS_REL
-                sum_by_axis(ds + i * KBP, values, col_part, slot, rows_here, first, keys,
+                sum_by_axis(ds_tile, values, col_part, slot, rows_here, first, keys,
                             grid.cols);
 #endif
             }
+            q.first = dout.first = from;
             for (int i = 0; i < count; i += MR) {
-                size_t at = (size_t)from * D;
-                add_weighted_rows(dv + i * D, p + i, 1, KBP, dout_rows + at, D, taken);
-                add_weighted_rows(dk + i * D, ds + i, 1, KBP, q_rows + at, D, taken);
+                add_weighted_rows(dv + i * D, p + i, 1, TILE_ROW, dout, taken);
+                add_weighted_rows(dk + i * D, ds + i, 1, TILE_ROW, q, taken);
             }
         }
         store_keys(to, dk, dv, g, w, grid, first, keys, count);
     }
 }
 
+/* Row `row` of strips of `rows` rows. */
+static inline void load_strip_row(__private float *to, __global const float *from, int rows,
+                                  int row)
+{
+    for (int h = 0, width; h < D; h += width) {
+        width = strip_width(h);
+        load_private(to + h, from + (size_t)h * rows + row * width, width);
+    }
+}
+
 /* What a query and the padding of its window give each other. */
 typedef struct {
-    __global const float *q, *dout;
+    float q[D], dout[D];
     __global float *dq_part, *col_part;
     float logit, slope; /* q . k less lse; dout . v less delta */
 } padded_query;
 
 /* Adds the padding's part to the gradients by place, and returns the share p that padding has. */
-static inline float differentiate_padding(padded_query query, __private const float *by_row,
+static inline float differentiate_padding(__private const padded_query *query,
+                                          __private const float *by_row,
                                           __private const float *by_col, query_values values,
                                           int slot, geometry g, key_grid keys)
 {
@@ -267,16 +277,16 @@ static inline float differentiate_padding(padded_query query, __private const fl
     for (int below = 0; below < 2; below++) {
         if (!soften_rectangle(&r, by_row, by_col, g, keys, below))
             continue;
-        float share = exp2(query.logit + r.rows.most + r.cols.most);
+        float share = exp2(query->logit + r.rows.most + r.cols.most);
         total += share * r.rows.sum * r.cols.sum;
 #if HAS_REL
-        float ds = share * query.slope;
+        float ds = share * query->slope;
         for (int y = r.first_row; y < r.end_row; y++) {
             __global float *by_y = values.d_by_row + (size_t)y * values.slots + slot;
             *by_y = (below ? 0.0f : *by_y) + ds * r.rows.power[y] * r.cols.sum;
         }
         for (int x = r.first_col; x < r.end_col; x++)
-            query.col_part[x] += ds * r.cols.power[x] * r.rows.sum;
+            query->col_part[x] += ds * r.cols.power[x] * r.rows.sum;
 #endif
     }
     return total;
@@ -286,8 +296,9 @@ static inline float differentiate_padding(padded_query query, __private const fl
  * of the first chunk of keys, and those of the k and v of padding. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 pass_padding(__global const float *pad_row, int heads, int k_col, int v_col, float scale,
-             long q_rows_at, long dout_rows_at, long terms_at, long dq_parts_at, long col_parts_at,
-             long pad_parts_at, int chunks, int query_tiles, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+             long q_strips_at, long dout_strips_at, long terms_at, long dq_parts_at,
+             long col_parts_at, long pad_parts_at, int chunks, int query_tiles,
+             QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int hw = get_global_id(1), b = get_global_id(2), head = hw % heads;
@@ -301,11 +312,13 @@ pass_padding(__global const float *pad_row, int heads, int k_col, int v_col, flo
     clear(sums, 2 * D);
     for (int slot = 0; slot < queries; slot++) {
         size_t tile = group * query_tiles + slot / MR, row = slot % MR;
-        padded_query query = {workspace + q_rows_at + (group * slots + slot) * D,
-                              workspace + dout_rows_at + (group * slots + slot) * D,
-                              workspace + dq_parts_at + (part * slots + slot) * D,
-                              workspace + col_parts_at + (part * slots + slot) * REL_W,
-                              -values.lse[slot] * LOG2_E, -values.delta[slot]};
+        padded_query query;
+        load_strip_row(query.q, workspace + q_strips_at + group * slots * D, slots, slot);
+        load_strip_row(query.dout, workspace + dout_strips_at + group * slots * D, slots, slot);
+        query.dq_part = workspace + dq_parts_at + (part * slots + slot) * D;
+        query.col_part = workspace + col_parts_at + (part * slots + slot) * REL_W;
+        query.logit = -values.lse[slot] * LOG2_E;
+        query.slope = -values.delta[slot];
         if (pad.k)
             query.logit += dot_rows(query.q, pad.k) * scale * LOG2_E;
         if (pad.v)
@@ -313,7 +326,7 @@ pass_padding(__global const float *pad_row, int heads, int k_col, int v_col, flo
         __global const float *from = workspace + terms_at + tile * TERMS;
         load_private(terms, from + row * ROW_SPAN, ROW_SPAN);
         load_private(terms + ROW_SPAN, from + MR * ROW_SPAN + row * COL_SPAN, COL_SPAN);
-        float p = differentiate_padding(query, terms, terms + ROW_SPAN, values, slot, g, keys);
+        float p = differentiate_padding(&query, terms, terms + ROW_SPAN, values, slot, g, keys);
         for (int l = 0; l < D; l++) {
             query.dq_part[l] += pad.k ? p * query.slope * pad.k[l] : 0.0f;
             sums[l] += p * query.slope * scale * query.q[l];
@@ -385,19 +398,18 @@ finish_queries(__global const float *rel_h, __global const float *rel_w, __globa
 #define TABLE_ROWS  (2 * REL_H - 1 + 2 * REL_W - 1)
 #define LONGER_SIDE (REL_H > REL_W ? REL_H : REL_W)
 
-/* A line of queries (slot, slot + step, ..) at `at` of an axis, q ds summed: table row at - key +
+/* A line of queries q at `at` of an axis, q ds summed: table row at - key +
  * side - 1, which is `part` row key - at + side - 1, gains it from each key of the axis. */
 static inline void add_line(__private float *part, __global const float *ds, int slots, int side,
-                            int at, __global const float *q_rows, int slot, int step, int count)
+                            int at, strips q, int count)
 {
     float weights[MR * LONGER_SIDE];
     for (int key = 0; key < side; key += MR) {
         for (int r = 0; r < MR; r++)
             for (int i = 0; i < count; i++)
                 weights[r * LONGER_SIDE + i] =
-                    key + r < side ? ds[(size_t)(key + r) * slots + slot + i * step] : 0.0f;
-        add_weighted_rows(part + (key - at + side - 1) * D, weights, LONGER_SIDE, 1,
-                          q_rows + (size_t)slot * D, step * D, count);
+                    key + r < side ? ds[(size_t)(key + r) * slots + q.first + i * q.every] : 0.0f;
+        add_weighted_rows(part + (key - at + side - 1) * D, weights, LONGER_SIDE, 1, q, count);
     }
 }
 
@@ -410,24 +422,24 @@ static inline void store_backwards(__global float *to, __private const float *fr
 /* Work-item (axis, window and head, batch): its part of the tables' gradients, by key row (axis 0)
  * [2 REL_H - 1][D], then by key column [2 REL_W - 1][D]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-make_table_parts(int heads, long q_rows_at, long parts_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
+make_table_parts(int heads, long q_strips_at, long parts_at, QUERY_VALUES_PARAMS, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int by_col = get_global_id(0), hw = get_global_id(1), b = get_global_id(2);
     window w = find_window(g, hw / heads);
     size_t group = (size_t)b * get_global_size(1) + hw;
     query_values values = QUERY_VALUES(group);
-    __global const float *q_rows = workspace + q_rows_at + group * slots * D;
+    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, by_col ? w.q_cols : 1};
     __global float *to = workspace + parts_at + group * TABLE_ROWS * D;
     float part[(2 * LONGER_SIDE - 1 + MR) * D]; /* the last keys of a line may reach past it */
     clear(part, (2 * LONGER_SIDE - 1 + MR) * D);
     if (by_col) {
-        for (int x = 0; x < w.q_cols; x++)
-            add_line(part, values.d_by_col, slots, REL_W, x, q_rows, x, w.q_cols, w.q_rows);
+        for (; q.first < w.q_cols; q.first++)
+            add_line(part, values.d_by_col, slots, REL_W, q.first, q, w.q_rows);
         store_backwards(to + (2 * REL_H - 1) * D, part, 2 * REL_W - 1);
     } else {
-        for (int y = 0; y < w.q_rows; y++)
-            add_line(part, values.d_by_row, slots, REL_H, y, q_rows, y * w.q_cols, 1, w.q_cols);
+        for (int y = 0; y < w.q_rows; y++, q.first += w.q_cols)
+            add_line(part, values.d_by_row, slots, REL_H, y, q, w.q_cols);
         store_backwards(to, part, 2 * REL_H - 1);
     }
 }

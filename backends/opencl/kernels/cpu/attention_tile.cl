@@ -10,6 +10,7 @@
 #include "math.cl"
 
 #define KBP      ((KB + V - 1) / V * V) /* a block's keys, with zeros to whole vectors */
+#define TILE_ROW (KBP + V) /* floats: rows 4^n apart would share few sets of a cache */
 #define PANELS   ((KBP + NR - 1) / NR)  /* of a block: [D][NR], the last one may be [D][V] */
 #define HAS_REL  (REL_H > 0)
 #define ROW_SPAN ((REL_H + V - 1) / V * V)
@@ -28,6 +29,12 @@ typedef struct {
     int stride;
 } rows;
 
+static inline void clear(__private float *to, int count)
+{
+    for (int i = 0; i < count; i++)
+        to[i] = 0;
+}
+
 /* A tile of MR rows `stride` floats apart gains MR x NR (WIDE) or MR x V (NARROW) sums of products.
  * The weight of row r and term k is weight(r); a term's vectors lie at b. */
 #define LOAD_NARROW(r) floatV low##r = vloadV(0, to + r * stride);
@@ -41,14 +48,17 @@ typedef struct {
     vstoreV(high##r, 1, to + r * stride);
 #define STORE_NARROW(r) vstoreV(low##r, 0, to + r * stride);
 
+#define ADD_ALL_WIDE(count, step, b_step)                                                          \
+    for (int k = 0; k < count; k++, a += step, b += b_step) {                                      \
+        floatV b_low = vloadV(0, b), b_high = vloadV(1, b);                                        \
+        EACH_ROW(ADD_WIDE)                                                                         \
+    }
+
 static inline void add_wide(__private float *to, int stride, __private const float *a, int row_step,
                             int step, __global const float *b, int b_step, int count)
 {
     EACH_ROW(LOAD_WIDE)
-    for (int k = 0; k < count; k++, a += step, b += b_step) {
-        floatV b_low = vloadV(0, b), b_high = vloadV(1, b);
-        EACH_ROW(ADD_WIDE)
-    }
+    ADD_ALL_WIDE(count, step, b_step)
     EACH_ROW(STORE_WIDE)
 }
 
@@ -64,33 +74,50 @@ static inline void add_narrow(__private float *to, int stride, __private const f
     EACH_ROW(STORE_NARROW)
 }
 
-/* tile [MR][KBP] += a^T b: a [D][MR], b a block of panels, as many as have the first `count` keys.
- */
+/* tile [MR][TILE_ROW] += a^T b: a [D][MR], b a block of panels, as many as have the first `count`
+ * keys. */
 static inline void add_products(__private float *tile, __private const float *columns,
                                 __global const float *b, int count)
 {
     int j = 0;
     for (; j + NR <= KBP && j < count; j += NR, b += D * NR)
-        add_wide(tile + j, KBP, columns, 1, MR, b, NR, D);
+        add_wide(tile + j, TILE_ROW, columns, 1, MR, b, NR, D);
     if (j < min(KBP, count))
-        add_narrow(tile + j, KBP, columns, 1, MR, b, V, D);
+        add_narrow(tile + j, TILE_ROW, columns, 1, MR, b, V, D);
 }
 
-/* out [MR][D] += weights [MR][count] times `count` rows of D, from_step floats apart. Weight (r, k)
- * is tile[r * row_step + k * step]. */
-static inline void add_weighted_rows(__private float *out, __private const float *tile,
-                                     int row_step, int step, __global const float *from,
-                                     int from_step, int count)
+/* A matrix [rows][D] in strips of NR columns, then of V, then what is left, so that a product walks
+ * memory from one end to the other: the strip of columns h, .. is [rows][width], h * rows floats
+ * from the beginning. Of it, the rows first, first + every, .. */
+typedef struct {
+    __global const float *data;
+    int rows, first, every;
+} strips;
+
+static inline int strip_width(int h)
 {
-    int h = 0;
-    for (; h + NR <= D; h += NR)
-        add_wide(out + h, D, tile, row_step, step, from + h, from_step, count);
-    for (; h + V <= D; h += V)
-        add_narrow(out + h, D, tile, row_step, step, from + h, from_step, count);
-    for (; h < D; h++)
-        for (int k = 0; k < count; k++)
-            for (int r = 0; r < MR; r++)
-                out[r * D + h] += tile[r * row_step + k * step] * from[(size_t)k * from_step + h];
+    return h + NR <= D ? NR : h + V <= D ? V : D - h;
+}
+
+/* out [MR][D] += weights [MR][count] times `count` rows. Weight (r, k) is
+ * weights[r * row_step + k * step]. */
+static inline void add_weighted_rows(__private float *out, __private const float *weights,
+                                     int row_step, int step, strips from, int count)
+{
+    for (int h = 0, width; h < D; h += width) {
+        width = strip_width(h);
+        __global const float *b = from.data + (size_t)h * from.rows + from.first * width;
+        int b_step = from.every * width;
+        if (width == NR)
+            add_wide(out + h, D, weights, row_step, step, b, b_step, count);
+        else if (width == V)
+            add_narrow(out + h, D, weights, row_step, step, b, b_step, count);
+        else
+            for (int k = 0; k < count; k++, b += b_step)
+                for (int r = 0; r < MR; r++)
+                    for (int l = 0; l < width; l++)
+                        out[r * D + h + l] += weights[r * row_step + k * step] * b[l];
+    }
 }
 
 /* Up to MR rows as columns [D][MR] (and V - MR floats of nothing), times `factor`; zeros for the
@@ -105,21 +132,25 @@ static inline void load_columns(__private float *columns, rows from, __private c
 }
 #define COLUMNS (D * MR + V - MR)
 
-static inline float dot_rows(__global const float *x, __global const float *y)
-{
-    floatV wide = 0;
-    int l = 0;
-    for (; l + V <= D; l += V)
-        wide = fma(vloadV(0, x + l), vloadV(0, y + l), wide);
-    float sum = sumV(wide);
-    for (; l < D; l++)
-        sum += x[l] * y[l];
-    return sum;
-}
+#define DOT_ROWS(SPACE)                                                                            \
+    static inline float __attribute__((overloadable)) dot_rows(SPACE const float *x,               \
+                                                               __global const float *y)            \
+    {                                                                                              \
+        floatV wide = 0;                                                                           \
+        int l = 0;                                                                                 \
+        for (; l + V <= D; l += V)                                                                 \
+            wide = fma(vloadV(0, x + l), vloadV(0, y + l), wide);                                  \
+        float sum = sumV(wide);                                                                    \
+        for (; l < D; l++)                                                                         \
+            sum += x[l] * y[l];                                                                    \
+        return sum;                                                                                \
+    }
+DOT_ROWS(__global)
+DOT_ROWS(__private)
 
 /* A table [2 side - 1][D] of relative positions, backwards and as columns [D][TABLE_ROW]: what a
  * query at y gains from keys 0, 1, .. of its axis then begins at column side - 1 - y. */
-#define TABLE_ROW(side) (2 * (side)-1 + V)
+#define TABLE_ROW(side) (2 * (side)-1 + NR)
 #define TABLES          (D * (TABLE_ROW(REL_H) + TABLE_ROW(REL_W)))
 
 /* Work-item l: row l of both tables, [REL_H's][REL_W's]. */
@@ -137,26 +168,25 @@ pack_tables(__global const float *rel_h, __global const float *rel_w, __global f
 }
 
 #if HAS_REL
-#define ZERO_TERM(r) floatV term##r = 0;
-#define ADD_TERM(r)                                                                                \
-    term##r = fma((floatV)(q[r]), vloadV(0, column + (side - 1 - at[r])), term##r);
-#define STORE_TERM(r) vstoreV(term##r * factor, 0, terms + r * span + i);
-
 /* terms [MR][span]: the products of MR queries (columns, times 1 / factor) with what keys of one
- * axis are to them; at[r] is the query's place on it. */
+ * axis are to them; at[r] is the query's place on it. One product has what they all need. */
 static inline void axis_terms(__private float *terms, __private const float *columns,
                               __global const float *table, int side, int span,
                               __private const int *at, float factor)
 {
-    for (int i = 0; i < span; i += V) {
-        __private const float *q = columns;
-        __global const float *column = table + i;
-        EACH_ROW(ZERO_TERM)
-        for (int l = 0; l < D; l++, q += MR, column += TABLE_ROW(side)) {
-            EACH_ROW(ADD_TERM)
-        }
-        EACH_ROW(STORE_TERM)
+    float products[MR * TABLE_ROW(REL_H > REL_W ? REL_H : REL_W)];
+    int least = side, most = 0, stride = TABLE_ROW(side);
+    for (int r = 0; r < MR; r++) {
+        least = min(least, at[r]);
+        most = max(most, at[r]);
     }
+    clear(products, MR * stride);
+    for (int i = 0; i < side + most - least; i += NR)
+        add_wide(products + i, stride, columns, 1, MR, table + side - 1 - most + i, stride, D);
+    for (int r = 0; r < MR; r++)
+        for (int i = 0; i < span; i += V)
+            vstoreV(vloadV(0, products + r * stride + most - at[r] + i) * factor, 0,
+                    terms + r * span + i);
 }
 
 /* The relative position terms of MR queries, by key row [MR][ROW_SPAN] and by key column. */
@@ -167,33 +197,62 @@ static inline void relative_terms(__private float *by_row, __private float *by_c
 {
     int y[MR], x[MR];
     for (int r = 0; r < MR; r++) {
-        y[r] = r < queries ? query_at[r] / q_w - w.y0 : 0;
-        x[r] = r < queries ? query_at[r] % q_w - w.x0 : 0;
+        int token = query_at[min(r, queries - 1)];
+        y[r] = token / q_w - w.y0;
+        x[r] = token % q_w - w.x0;
     }
     axis_terms(by_row, columns, tables, REL_H, ROW_SPAN, y, factor);
     axis_terms(by_col, columns, tables + D * TABLE_ROW(REL_H), REL_W, COL_SPAN, x, factor);
 }
+
+#define BEGIN_WIDE(r)                                                                              \
+    floatV low##r = by_row[r * ROW_SPAN] + vloadV(0, by_col + r * COL_SPAN),                       \
+           high##r = by_row[r * ROW_SPAN] + vloadV(1, by_col + r * COL_SPAN);
+
+/* MR x NR logits of keys of one row. */
+static inline void logits_of_panel(__private float *to, __private const float *a,
+                                   __global const float *b, __private const float *by_row,
+                                   __private const float *by_col)
+{
+    const int row_step = 1, stride = TILE_ROW;
+    EACH_ROW(BEGIN_WIDE)
+    ADD_ALL_WIDE(D, MR, NR)
+    EACH_ROW(STORE_WIDE)
+}
 #endif
 
-/* A tile's logits [MR][KBP] before the product: relative positions, and NO_LOGIT where there is no
- * key. A block begins at the start of a key row. Writes up to V floats behind the tile. */
-static inline void begin_logits(__private float *tile, __private const float *by_row,
-                                __private const float *by_col, int first, int count, int cols)
+/* A tile's logits [MR][TILE_ROW]: relative positions and products of columns with a block of
+ * panels, and NO_LOGIT where there is no key. A block begins at the start of a key row. Forward and
+ * backward have them from here, as lse is the lse only of logits that were rounded alike. */
+static inline void make_logits(__private float *tile, __private const float *columns,
+                               __global const float *panels, __private const float *by_row,
+                               __private const float *by_col, int first, int count, int cols)
 {
-    for (int r = 0; r < MR; r++) {
-        __private float *row = tile + r * KBP;
 #if HAS_REL
-        for (int k = 0, ky = first / cols; k < count; k += cols, ky++)
-            for (int kx = 0; kx < cols; kx += V)
-                vstoreV(by_row[r * ROW_SPAN + ky] + vloadV(0, by_col + r * COL_SPAN + kx), 0,
-                        row + k + kx);
-#else
-        for (int k = 0; k < count; k += V)
-            vstoreV((floatV)(0), 0, row + k);
+    by_row += first / cols;
+    if (cols % NR == 0) {
+        for (int k = 0; k < count; by_row++)
+            for (int kx = 0; kx < cols; kx += NR, k += NR, panels += D * NR)
+                logits_of_panel(tile + k, columns, panels, by_row, by_col + kx);
+    } else
 #endif
-        for (int k = count; k < ROW_END(count); k++)
-            row[k] = NO_LOGIT;
+    {
+        for (int r = 0; r < MR; r++) {
+            __private float *row = tile + r * TILE_ROW;
+#if HAS_REL
+            for (int k = 0, ky = 0; k < count; k += cols, ky++)
+                for (int kx = 0; kx < cols; kx += V)
+                    vstoreV(by_row[r * ROW_SPAN + ky] + vloadV(0, by_col + r * COL_SPAN + kx), 0,
+                            row + k + kx);
+#else
+            clear(row, KBP);
+#endif
+        }
+        add_products(tile, columns, panels, count);
     }
+    for (int r = 0; r < MR; r++)
+        for (int k = count; k < ROW_END(count); k++)
+            tile[r * TILE_ROW + k] = NO_LOGIT;
 }
 
 /* A window's keys but for its padding (cpu/attention_padding.cl), and how many a block takes: whole
@@ -243,11 +302,11 @@ pack_panels(__global const float *data, __global float *workspace, long panels_a
     }
 }
 
-/* A window's keys (or queries) as rows [rows_each][D]. Work-item (V rows, window and head, batch).
- */
+/* A window's keys (or queries) as strips of rows_each rows. Work-item (V rows, window and head,
+ * batch). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-pack_rows(__global const float *data, __global float *workspace, long rows_at, int stride, int col,
-          int heads, int keys, int rows_each, GEOMETRY_PARAMS)
+pack_strips(__global const float *data, __global float *workspace, long strips_at, int stride,
+            int col, int heads, int keys, int rows_each, GEOMETRY_PARAMS)
 {
     geometry g = GEOMETRY;
     int first = get_global_id(0) * V, hw = get_global_id(1), b = get_global_id(2);
@@ -257,13 +316,18 @@ pack_rows(__global const float *data, __global float *workspace, long rows_at, i
     int count = keys ? grid.count : w.q_rows * w.q_cols;
     __global const float *from = data + (size_t)b * tokens * stride + col + head * D;
     size_t group = (size_t)b * get_global_size(1) + hw;
-    __global float *to = workspace + rows_at + (group * rows_each + first) * (size_t)D;
-    for (int i = first; i < min(first + V, count); i++, to += D) {
-        int token = keys ? token_of(g, w, grid, i) : query_token(g, w, i), l = 0;
+    __global float *strips_of_group = workspace + strips_at + group * rows_each * D;
+    for (int i = first; i < min(first + V, count); i++) {
+        int token = keys ? token_of(g, w, grid, i) : query_token(g, w, i);
         __global const float *row = from + (size_t)token * stride;
-        for (; l + V <= D; l += V)
-            vstoreV(vloadV(0, row + l), 0, to + l);
-        for (; l < D; l++)
-            to[l] = row[l];
+        for (int h = 0, width; h < D; h += width) {
+            width = strip_width(h);
+            __global float *to = strips_of_group + (size_t)h * rows_each + i * width;
+            int l = 0;
+            for (; l + V <= width; l += V)
+                vstoreV(vloadV(0, row + h + l), 0, to + l);
+            for (; l < width; l++)
+                to[l] = row[h + l];
+        }
     }
 }
