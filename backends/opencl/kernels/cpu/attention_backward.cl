@@ -201,8 +201,9 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
     size_t v_from = (size_t)b * k_tokens * v_stride + v_col + head * D;
     key_gradients to = {dk_all ? dk_all + k_from : 0, dv_all ? dv_all + v_from : 0, k_stride,
                         v_stride, scale};
-    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, 1}, dout = q;
-    strips k = {workspace + k_strips_at + group * win_h * win_w * D, win_h * win_w, 0, 1};
+    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, 1, false}, dout = q;
+    int keys_each = win_h * win_w;
+    strips k = {workspace + k_strips_at + group * keys_each * D, keys_each, 0, 1, false};
     dout.data = workspace + dout_strips_at + group * slots * D;
     __global float *dq_part = workspace + dq_parts_at + part * slots * D;
     __global float *col_part = workspace + col_parts_at + part * slots * REL_W;
@@ -338,16 +339,24 @@ pass_padding(__global const float *pad_row, int heads, int k_col, int v_col, flo
 }
 
 #if HAS_REL
-/* dq of a query at `at` of an axis gains ds times what that axis's keys are to it. */
+/* dq [MR][D] of queries at at[0], .. of an axis gains ds [side][slots] times what that axis's keys
+ * are to them; one product has the table's rows that they all need. */
 static inline void add_axis(__private float *dq, __global const float *ds, int slots, int side,
-                            __global const float *table, int at)
+                            __global const float *table, __private const int *at, int queries)
 {
-    for (int key = 0; key < side; key++) {
-        float weight = ds[(size_t)key * slots];
-        __global const float *row = table + (at - key + side - 1) * D;
-        for (int l = 0; l < D; l++)
-            dq[l] += weight * row[l];
+    float weights[MR * 2 * LONGER_SIDE];
+    int least = side, most = 0;
+    for (int r = 0; r < queries; r++) {
+        least = min(least, at[r]);
+        most = max(most, at[r]);
     }
+    clear(weights, MR * 2 * LONGER_SIDE);
+    for (int key = 0; key < side; key++)
+        for (int r = 0; r < queries; r++)
+            weights[r * 2 * LONGER_SIDE + at[r] - least + side - 1 - key] =
+                ds[(size_t)key * slots + r];
+    strips rows = {table, 2 * side - 1, least, 1, true};
+    add_weighted_rows(dq, weights, 2 * LONGER_SIDE, 1, rows, side + most - least);
 }
 #endif
 
@@ -374,29 +383,31 @@ finish_queries(__global const float *rel_h, __global const float *rel_w, __globa
             values.d_by_col[(size_t)kx * slots + slot] = sum;
         }
 #endif
-    for (int slot = first; slot < end; slot++) {
-        int token = query_token(g, w, slot);
-        float dq[D];
-        clear(dq, D);
+    float dq[MR * D];
+    int token[MR], y[MR], x[MR], queries = end - first;
+    clear(dq, MR * D);
+    for (int r = 0; r < queries; r++) {
+        token[r] = query_token(g, w, first + r);
+        y[r] = token[r] / q_w - w.y0;
+        x[r] = token[r] % q_w - w.x0;
         for (int c = 0; c < chunks; c++) {
             __global const float *from =
-                workspace + dq_parts_at + ((group * chunks + c) * slots + slot) * D;
+                workspace + dq_parts_at + ((group * chunks + c) * slots + first + r) * D;
             for (int l = 0; l < D; l++)
-                dq[l] += from[l] * scale;
+                dq[r * D + l] += from[l] * scale;
         }
-#if HAS_REL
-        add_axis(dq, values.d_by_row + slot, slots, REL_H, rel_h, token / q_w - w.y0);
-        add_axis(dq, values.d_by_col + slot, slots, REL_W, rel_w, token % q_w - w.x0);
-#endif
-        if (dq_all)
-            store_private(dq_all + ((size_t)b * q_h * q_w + token) * q_stride + q_col + head * D,
-                          dq, D);
     }
+#if HAS_REL
+    add_axis(dq, values.d_by_row + first, slots, REL_H, rel_h, y, queries);
+    add_axis(dq, values.d_by_col + first, slots, REL_W, rel_w, x, queries);
+#endif
+    for (int r = 0; dq_all && r < queries; r++)
+        store_private(dq_all + ((size_t)b * q_h * q_w + token[r]) * q_stride + q_col + head * D,
+                      dq + r * D, D);
 }
 
 #if HAS_REL
-#define TABLE_ROWS  (2 * REL_H - 1 + 2 * REL_W - 1)
-#define LONGER_SIDE (REL_H > REL_W ? REL_H : REL_W)
+#define TABLE_ROWS (2 * REL_H - 1 + 2 * REL_W - 1)
 
 /* A line of queries q at `at` of an axis, q ds summed: table row at - key +
  * side - 1, which is `part` row key - at + side - 1, gains it from each key of the axis. */
@@ -429,7 +440,8 @@ make_table_parts(int heads, long q_strips_at, long parts_at, QUERY_VALUES_PARAMS
     window w = find_window(g, hw / heads);
     size_t group = (size_t)b * get_global_size(1) + hw;
     query_values values = QUERY_VALUES(group);
-    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, by_col ? w.q_cols : 1};
+    int every = by_col ? w.q_cols : 1;
+    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, every, false};
     __global float *to = workspace + parts_at + group * TABLE_ROWS * D;
     float part[(2 * LONGER_SIDE - 1 + MR) * D]; /* the last keys of a line may reach past it */
     clear(part, (2 * LONGER_SIDE - 1 + MR) * D);

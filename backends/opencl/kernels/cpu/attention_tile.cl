@@ -9,13 +9,14 @@
 #include "cpu/transpose.cl"
 #include "math.cl"
 
-#define KBP      ((KB + V - 1) / V * V) /* a block's keys, with zeros to whole vectors */
-#define TILE_ROW (KBP + V) /* floats: rows 4^n apart would share few sets of a cache */
-#define PANELS   ((KBP + NR - 1) / NR)  /* of a block: [D][NR], the last one may be [D][V] */
-#define HAS_REL  (REL_H > 0)
-#define ROW_SPAN ((REL_H + V - 1) / V * V)
-#define COL_SPAN ((REL_W + V - 1) / V * V)
-#define NO_LOGIT -3.0e38f
+#define KBP         ((KB + V - 1) / V * V) /* a block's keys, with zeros to whole vectors */
+#define TILE_ROW    (KBP + V)              /* floats; rows 2^n apart would share few cache sets */
+#define PANELS      ((KBP + NR - 1) / NR)  /* of a block: [D][NR], the last one may be [D][V] */
+#define HAS_REL     (REL_H > 0)
+#define LONGER_SIDE (REL_H > REL_W ? REL_H : REL_W)
+#define ROW_SPAN    ((REL_H + V - 1) / V * V)
+#define COL_SPAN    ((REL_W + V - 1) / V * V)
+#define NO_LOGIT    -3.0e38f
 
 /* The part of a tile's row that is multiplied for `count` keys: whole panels. */
 #define ROW_END(count) min(KBP, ((count) + NR - 1) / NR * NR)
@@ -88,10 +89,11 @@ static inline void add_products(__private float *tile, __private const float *co
 
 /* A matrix [rows][D] in strips of NR columns, then of V, then what is left, so that a product walks
  * memory from one end to the other: the strip of columns h, .. is [rows][width], h * rows floats
- * from the beginning. Of it, the rows first, first + every, .. */
+ * from the beginning. Or plain, row after row. Of it, the rows first, first + every, .. */
 typedef struct {
     __global const float *data;
     int rows, first, every;
+    bool plain;
 } strips;
 
 static inline int strip_width(int h)
@@ -106,8 +108,9 @@ static inline void add_weighted_rows(__private float *out, __private const float
 {
     for (int h = 0, width; h < D; h += width) {
         width = strip_width(h);
-        __global const float *b = from.data + (size_t)h * from.rows + from.first * width;
-        int b_step = from.every * width;
+        int row = from.plain ? D : width, b_step = from.every * row;
+        __global const float *b = from.data + (size_t)h * (from.plain ? 1 : from.rows);
+        b += from.first * row;
         if (width == NR)
             add_wide(out + h, D, weights, row_step, step, b, b_step, count);
         else if (width == V)
@@ -174,7 +177,7 @@ static inline void axis_terms(__private float *terms, __private const float *col
                               __global const float *table, int side, int span,
                               __private const int *at, float factor)
 {
-    float products[MR * TABLE_ROW(REL_H > REL_W ? REL_H : REL_W)];
+    float products[MR * TABLE_ROW(LONGER_SIDE)];
     int least = side, most = 0, stride = TABLE_ROW(side);
     for (int r = 0; r < MR; r++) {
         least = min(least, at[r]);
