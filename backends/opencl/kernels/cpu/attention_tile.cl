@@ -224,9 +224,17 @@ static inline void logits_of_panel(__private float *to, __private const float *a
 }
 #endif
 
+/* NO_LOGIT where a panel has no key. */
+static inline void close_rows(__private float *tile, int count)
+{
+    for (int r = 0; r < MR; r++)
+        for (int k = count; k < ROW_END(count); k++)
+            tile[r * TILE_ROW + k] = NO_LOGIT;
+}
+
 /* A tile's logits [MR][TILE_ROW]: relative positions and products of columns with a block of
- * panels, and NO_LOGIT where there is no key. A block begins at the start of a key row. Forward and
- * backward have them from here, as lse is the lse only of logits that were rounded alike. */
+ * panels. A block begins at the start of a key row. Forward and backward have them from here, as
+ * lse is the lse only of logits that were rounded alike. */
 static inline void make_logits(__private float *tile, __private const float *columns,
                                __global const float *panels, __private const float *by_row,
                                __private const float *by_col, int first, int count, int cols)
@@ -237,25 +245,23 @@ static inline void make_logits(__private float *tile, __private const float *col
         for (int k = 0; k < count; by_row++)
             for (int kx = 0; kx < cols; kx += NR, k += NR, panels += D * NR)
                 logits_of_panel(tile + k, columns, panels, by_row, by_col + kx);
-    } else
-#endif
-    {
-        for (int r = 0; r < MR; r++) {
-            __private float *row = tile + r * TILE_ROW;
-#if HAS_REL
-            for (int k = 0, ky = 0; k < count; k += cols, ky++)
-                for (int kx = 0; kx < cols; kx += V)
-                    vstoreV(by_row[r * ROW_SPAN + ky] + vloadV(0, by_col + r * COL_SPAN + kx), 0,
-                            row + k + kx);
-#else
-            clear(row, KBP);
-#endif
-        }
-        add_products(tile, columns, panels, count);
+        close_rows(tile, count);
+        return;
     }
-    for (int r = 0; r < MR; r++)
-        for (int k = count; k < ROW_END(count); k++)
-            tile[r * TILE_ROW + k] = NO_LOGIT;
+#endif
+    for (int r = 0; r < MR; r++) {
+        __private float *row = tile + r * TILE_ROW;
+#if HAS_REL
+        for (int k = 0, ky = 0; k < count; k += cols, ky++)
+            for (int kx = 0; kx < cols; kx += V)
+                vstoreV(by_row[r * ROW_SPAN + ky] + vloadV(0, by_col + r * COL_SPAN + kx), 0,
+                        row + k + kx);
+#else
+        clear(row, KBP);
+#endif
+    }
+    close_rows(tile, count);
+    add_products(tile, columns, panels, count);
 }
 
 /* A window's keys but for its padding (cpu/attention_padding.cl), and how many a block takes: whole
