@@ -208,16 +208,17 @@ static scl_tensor *packed_attention(scl_graph *g, scl_tensor **x, const int64_t 
     return attention_results(g, scl_attention(g, &in, &attr), n[5]);
 }
 
-/* -n[5] .. n[5] from the first key to the last: with the sign of q, logits rise or fall. */
+/* n[6], and -n[5] .. n[5] from the first key to the last: with the sign of q, a query's logits are
+ * all great or small, and rise or fall. */
 static scl_tensor *sloping_keys(scl_graph *g, scl_tensor *k, const int64_t *n)
 {
     float slope[256];
     for (int64_t i = 0; i < n[3]; i++)
-        slope[i] = (float)n[5] * (2 * (float)i / (float)(n[3] - 1) - 1);
+        slope[i] = (float)n[6] + (float)n[5] * (2 * (float)i / (float)(n[3] - 1) - 1);
     return scl_add(g, k, scl_constant(g, slope, SCL_SHAPE(n[3], 1)));
 }
 
-/* n: heads, head_dim, queries, keys, use key counts, slope or 0; x: q, k, v apart. */
+/* n: heads, head_dim, queries, keys, use key counts, slope or 0, its middle; x: q, k, v apart. */
 static scl_tensor *cross_attention(scl_graph *g, scl_tensor **x, const int64_t *n)
 {
     const int32_t counts[2] = {(int32_t)n[3], (int32_t)(n[3] / 2 + 1)};
@@ -513,6 +514,8 @@ const op_case op_cases[] = {
      .shapes = {S3(1, 16, 60), S2(13, 20), S2(13, 20), S1(60)}, .tolerance = 5e-6},
     {"attention with logits of -300 to 300", cross_attention, .n = {2, 16, 13, 131, 0, 100},
      .shapes = {S3(2, 13, 32), S3(2, 131, 32), S3(2, 131, 32)}, .tolerance = 5e-5},
+    {"attention with logits far from 0", cross_attention, .n = {2, 16, 13, 131, 0, 1, 200},
+     .shapes = {S3(2, 13, 32), S3(2, 131, 32), S3(2, 131, 32)}, .tolerance = 5e-4},
     {"attention with heads of 7", cross_attention, .n = {3, 7, 13, 5, 0},
      .shapes = {S3(2, 13, 21), S3(2, 5, 21), S3(2, 5, 21)}, .tolerance = 5e-6},
 };
