@@ -33,7 +33,7 @@ static void choose_blocks(cl_attention_layout *l, const cl_device *device)
 #define MOST_TILES 4 /* of queries that a work-item's cache holds beside a block of keys */
 
 /* Keys are shared out only as far as windows and heads do not already keep every core busy, and
- * tiles of queries are taken together as far as they do. */
+ * tiles of queries are taken together as far as they do; backward takes them one by one. */
 static void choose_cpu_tiles(cl_attention_layout *l, const cl_device *device)
 {
     choose_blocks(l, device);
@@ -41,8 +41,9 @@ static void choose_cpu_tiles(cl_attention_layout *l, const cl_device *device)
     l->tile_rows = device->tuning.gemm_rows;
     l->blocks_each = ceil_div(l->blocks, wanted < l->blocks ? wanted : l->blocks);
     l->query_tiles = ceil_div(l->queries, l->tile_rows);
-    l->tiles_each = ceil_div(l->query_tiles, wanted < l->query_tiles ? wanted : l->query_tiles);
-    l->tiles_each = l->tiles_each < MOST_TILES ? l->tiles_each : MOST_TILES;
+    int64_t items = wanted < l->query_tiles ? wanted : l->query_tiles;
+    int64_t tiles = ceil_div(l->query_tiles, items);
+    l->tiles_each = l->backward ? 1 : tiles < MOST_TILES ? tiles : MOST_TILES;
     l->key_chunks = ceil_div(l->blocks, l->blocks_each);
 }
 

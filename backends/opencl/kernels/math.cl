@@ -12,7 +12,8 @@
 /* 2^n, of n + TO_INTEGER: whatever that is above the last 9 bits, the shift drops. */
 #define POWER_OF_2(T, I, shifted) CAT(as_, T)(CAT(as_, I)(shifted) << 23)
 
-/* Polynomials go by pairs of terms (Estrin): Horner's chain of fma would wait for its latency. */
+/* Polynomials go by pairs of terms (Estrin), as Horner's chain of fma would wait for its latency;
+ * that of 2^x does not, as attention has several vectors of it at once. */
 
 /* e^x to 2 ulp: x = n ln 2 + r, e^r by a minimax polynomial of degree 6 (relative error 3e-9 before
  * rounding). 0 is not reached, the least result is 1.2e-38; infinity and NaN come out as such. */

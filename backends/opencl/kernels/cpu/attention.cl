@@ -149,8 +149,7 @@ attention(__global const float *q_all, __global const float *pad_row,
     int keys = key_counts ? min(key_counts[b], grid.count) : grid.count, tiles = 0;
     rows q = {q_all + (size_t)b * q_tokens * q_stride + q_col + head * D, q_stride};
     size_t group = (size_t)b * get_global_size(1) + hw;
-    int rows_each = win_h * win_w;
-    strips v = {workspace + v_strips_at + group * rows_each * D, rows_each, 0, 1, false};
+    strips v = strips_of(workspace + v_strips_at, group, win_h * win_w);
     key_block block = {workspace + k_panels_at + group * blocks * KBP * D, v, 0};
 
     query_tile tile[TILES];

@@ -113,8 +113,8 @@ static inline void differentiate_tile(__private float *p, __private float *ds, f
     }
 }
 
-static inline void add_to_queries(__global float *dq_part, __private const float *ds,
-                                  strips k, int queries, int count)
+static inline void add_to_queries(__global float *dq_part, __private const float *ds, strips k,
+                                  int queries, int count)
 {
     float dq[MR * D];
     clear(dq, MR * D);
@@ -201,17 +201,17 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
     size_t v_from = (size_t)b * k_tokens * v_stride + v_col + head * D;
     key_gradients to = {dk_all ? dk_all + k_from : 0, dv_all ? dv_all + v_from : 0, k_stride,
                         v_stride, scale};
-    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, 1, false}, dout = q;
-    int keys_each = win_h * win_w;
-    strips k = {workspace + k_strips_at + group * keys_each * D, keys_each, 0, 1, false};
-    dout.data = workspace + dout_strips_at + group * slots * D;
+    strips q = strips_of(workspace + q_strips_at, group, slots);
+    strips dout = strips_of(workspace + dout_strips_at, group, slots);
+    strips k = strips_of(workspace + k_strips_at, group, win_h * win_w);
     __global float *dq_part = workspace + dq_parts_at + part * slots * D;
     __global float *col_part = workspace + col_parts_at + part * slots * REL_W;
 
     /* the last MR keys of a block may reach past it: what they add there is of no key */
     float p[QB * TILE_ROW], ds[QB * TILE_ROW], dk[(KBP + MR) * D], dv[(KBP + MR) * D];
-    clear(p, QB * TILE_ROW);
-    clear(ds, QB * TILE_ROW);
+    int kept = min(QB, query_tiles * MR);
+    clear(p, kept * TILE_ROW);
+    clear(ds, kept * TILE_ROW);
     for (int i = 0; i < queries * D; i++)
         dq_part[i] = 0;
     for (int i = 0; i < queries * REL_W; i++)
@@ -236,8 +236,7 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
                                    count, grid.cols);
                 add_to_queries(dq_part + (size_t)slot * D, ds_tile, k, rows_here, count);
 #if HAS_REL
-                sum_by_axis(ds_tile, values, col_part, slot, rows_here, first, keys,
-                            grid.cols);
+                sum_by_axis(ds_tile, values, col_part, slot, rows_here, first, keys, grid.cols);
 #endif
             }
             q.first = dout.first = from;
@@ -250,13 +249,11 @@ backward(__global const int *key_counts, __global float *dk_all, __global float 
     }
 }
 
-/* Row `row` of strips of `rows` rows. */
-static inline void load_strip_row(__private float *to, __global const float *from, int rows,
-                                  int row)
+static inline void load_strip_row(__private float *to, strips from, int row)
 {
     for (int h = 0, width; h < D; h += width) {
         width = strip_width(h);
-        load_private(to + h, from + (size_t)h * rows + row * width, width);
+        load_private(to + h, from.data + (size_t)h * from.rows + row * width, width);
     }
 }
 
@@ -314,8 +311,8 @@ pass_padding(__global const float *pad_row, int heads, int k_col, int v_col, flo
     for (int slot = 0; slot < queries; slot++) {
         size_t tile = group * query_tiles + slot / MR, row = slot % MR;
         padded_query query;
-        load_strip_row(query.q, workspace + q_strips_at + group * slots * D, slots, slot);
-        load_strip_row(query.dout, workspace + dout_strips_at + group * slots * D, slots, slot);
+        load_strip_row(query.q, strips_of(workspace + q_strips_at, group, slots), slot);
+        load_strip_row(query.dout, strips_of(workspace + dout_strips_at, group, slots), slot);
         query.dq_part = workspace + dq_parts_at + (part * slots + slot) * D;
         query.col_part = workspace + col_parts_at + (part * slots + slot) * REL_W;
         query.logit = -values.lse[slot] * LOG2_E;
@@ -345,18 +342,14 @@ static inline void add_axis(__private float *dq, __global const float *ds, int s
                             __global const float *table, __private const int *at, int queries)
 {
     float weights[MR * 2 * LONGER_SIDE];
-    int least = side, most = 0;
-    for (int r = 0; r < queries; r++) {
-        least = min(least, at[r]);
-        most = max(most, at[r]);
-    }
+    axis_range range = range_of(at, queries);
     clear(weights, MR * 2 * LONGER_SIDE);
     for (int key = 0; key < side; key++)
         for (int r = 0; r < queries; r++)
-            weights[r * 2 * LONGER_SIDE + at[r] - least + side - 1 - key] =
+            weights[r * 2 * LONGER_SIDE + at[r] - range.least + side - 1 - key] =
                 ds[(size_t)key * slots + r];
-    strips rows = {table, 2 * side - 1, least, 1, true};
-    add_weighted_rows(dq, weights, 2 * LONGER_SIDE, 1, rows, side + most - least);
+    strips rows = {table, 2 * side - 1, range.least, 1, true};
+    add_weighted_rows(dq, weights, 2 * LONGER_SIDE, 1, rows, side + range.most - range.least);
 }
 #endif
 
@@ -374,6 +367,8 @@ finish_queries(__global const float *rel_h, __global const float *rel_w, __globa
     size_t group = (size_t)b * get_global_size(1) + hw;
     query_values values = QUERY_VALUES(group);
     int end = min(first + MR, w.q_rows * w.q_cols);
+    if (end <= first)
+        return;
 #if HAS_REL
     for (int kx = 0; kx < REL_W; kx++)
         for (int slot = first; slot < end; slot++) {
@@ -409,8 +404,8 @@ finish_queries(__global const float *rel_h, __global const float *rel_w, __globa
 #if HAS_REL
 #define TABLE_ROWS (2 * REL_H - 1 + 2 * REL_W - 1)
 
-/* A line of queries q at `at` of an axis, q ds summed: table row at - key +
- * side - 1, which is `part` row key - at + side - 1, gains it from each key of the axis. */
+/* A line of queries q at `at` of an axis, q ds summed: table row at - key + side - 1, which is
+ * `part` row key - at + side - 1, gains it from each key of the axis. */
 static inline void add_line(__private float *part, __global const float *ds, int slots, int side,
                             int at, strips q, int count)
 {
@@ -440,8 +435,8 @@ make_table_parts(int heads, long q_strips_at, long parts_at, QUERY_VALUES_PARAMS
     window w = find_window(g, hw / heads);
     size_t group = (size_t)b * get_global_size(1) + hw;
     query_values values = QUERY_VALUES(group);
-    int every = by_col ? w.q_cols : 1;
-    strips q = {workspace + q_strips_at + group * slots * D, slots, 0, every, false};
+    strips q = strips_of(workspace + q_strips_at, group, slots);
+    q.every = by_col ? w.q_cols : 1;
     __global float *to = workspace + parts_at + group * TABLE_ROWS * D;
     float part[(2 * LONGER_SIDE - 1 + MR) * D]; /* the last keys of a line may reach past it */
     clear(part, (2 * LONGER_SIDE - 1 + MR) * D);

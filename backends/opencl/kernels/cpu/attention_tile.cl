@@ -37,7 +37,7 @@ static inline void clear(__private float *to, int count)
 }
 
 /* A tile of MR rows `stride` floats apart gains MR x NR (WIDE) or MR x V (NARROW) sums of products.
- * The weight of row r and term k is weight(r); a term's vectors lie at b. */
+ * The weight of row r is a[r * row_step]; a term's vectors lie at b. */
 #define LOAD_NARROW(r) floatV low##r = vloadV(0, to + r * stride);
 #define LOAD_WIDE(r)   LOAD_NARROW(r) floatV high##r = vloadV(1, to + r * stride);
 #define ADD_WIDE(r)                                                                                \
@@ -95,6 +95,13 @@ typedef struct {
     int rows, first, every;
     bool plain;
 } strips;
+
+/* All rows of the matrix of a group, of those that lie one after the other at `data`. */
+static inline strips strips_of(__global const float *data, size_t group, int rows)
+{
+    strips s = {data + group * rows * D, rows, 0, 1, false};
+    return s;
+}
 
 static inline int strip_width(int h)
 {
@@ -171,6 +178,20 @@ pack_tables(__global const float *rel_h, __global const float *rel_w, __global f
 }
 
 #if HAS_REL
+typedef struct {
+    int least, most;
+} axis_range;
+
+static inline axis_range range_of(__private const int *at, int count)
+{
+    axis_range range = {at[0], at[0]};
+    for (int r = 1; r < count; r++) {
+        range.least = min(range.least, at[r]);
+        range.most = max(range.most, at[r]);
+    }
+    return range;
+}
+
 /* terms [MR][span]: the products of MR queries (columns, times 1 / factor) with what keys of one
  * axis are to them; at[r] is the query's place on it. One product has what they all need. */
 static inline void axis_terms(__private float *terms, __private const float *columns,
@@ -178,13 +199,10 @@ static inline void axis_terms(__private float *terms, __private const float *col
                               __private const int *at, float factor)
 {
     float products[MR * TABLE_ROW(LONGER_SIDE)];
-    int least = side, most = 0, stride = TABLE_ROW(side);
-    for (int r = 0; r < MR; r++) {
-        least = min(least, at[r]);
-        most = max(most, at[r]);
-    }
+    axis_range range = range_of(at, MR);
+    int stride = TABLE_ROW(side), most = range.most;
     clear(products, MR * stride);
-    for (int i = 0; i < side + most - least; i += NR)
+    for (int i = 0; i < side + most - range.least; i += NR)
         add_wide(products + i, stride, columns, 1, MR, table + side - 1 - most + i, stride, D);
     for (int r = 0; r < MR; r++)
         for (int i = 0; i < span; i += V)
